@@ -1,0 +1,63 @@
+"""An RGB picture with what is known of its encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gmsr.errors import InputError
+
+__all__ = ["Encoding", "RGBImage"]
+
+Encoding = Literal["srgb", "linear"]
+"""How numbers relate to light: ``srgb`` (IEC 61966-2-1 transfer curve) or ``linear``."""
+
+
+@dataclass(frozen=True)
+class RGBImage:
+    """An RGB picture.
+
+    Parameters
+    ----------
+    data
+        float32 array (y, x, 3), red, green, blue; 0 is black, 1 is the sensor's or encoding's full scale.
+        Files with float samples may hold values outside [0, 1]; reconstruction clips them and says so.
+    encoding
+        How the numbers relate to light.
+    bit_depth
+        Bits a sample of the source had: 8, 16 or 32 (float). ``None`` where it is not known.
+    name
+        Short name for layers and outputs, usually the file's stem.
+    notes
+        What the reader did or found that the user should know, one sentence each
+        (rotated by EXIF, alpha composited, ICC profile ignored, ...).
+
+    Raises
+    ------
+    InputError
+        Where ``data`` is not (y, x, 3) or has no pixels.
+    """
+
+    data: npt.NDArray[np.float32]
+    encoding: Encoding = "srgb"
+    bit_depth: int | None = None
+    name: str = "picture"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        data = np.ascontiguousarray(self.data, dtype=np.float32)
+        if data.ndim != 3 or data.shape[2] != 3 or 0 in data.shape:
+            raise InputError(
+                f"an RGB picture has the shape (y, x, 3), this array has {np.shape(self.data)}",
+                where=self.name,
+                fix="Give red, green and blue in the last axis.",
+            )
+        object.__setattr__(self, "data", data)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.data.shape[0], self.data.shape[1]
