@@ -1,0 +1,4 @@
+from .gmsr import GMSRNet as GMSRNet
+from .registry import create as create
+from .registry import list_networks as list_networks
+from .rootpoly import RootPolynomialRegression as RootPolynomialRegression

@@ -1,0 +1,257 @@
+"""GMSR-Net: stacked gradient-guided Mamba blocks (Wang et al., arXiv 2405.07777, Fig. 2).
+
+Modules carry the names of the paper's boxes. Where paper and reference implementation differ, the numbers follow the implementation,
+except that normalisation is per picture: a result never depends on its batch mates, and a flat picture stays finite.
+Features are kept channel-last, (N, H, W, c), so that a pixel's channels lie together for the scan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_gmsr.errors import InputError
+from napari_gmsr.scan.engines import choose_engine, selective_scan_2d
+from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
+
+__all__ = [
+    "SS2D",
+    "WIDTHS",
+    "GMSRNet",
+    "GradientMambaBlock",
+    "SpatialGradientAttention",
+    "SpectralGradientAttention",
+    "VSSBlock",
+]
+
+WIDTHS: dict[int, tuple[int, ...]] = {
+    1: (31,),
+    2: (15, 31),
+    3: (10, 20, 31),
+    4: (8, 16, 24, 31),
+    5: (6, 12, 18, 24, 31),
+}
+"""Channels of each block for n = 1..5 blocks (the paper's Table III)."""
+
+Scan = Callable[[Tensor, ScanParameters], Tensor]
+
+
+class GMSRNet(nn.Module):
+    """GMSR-Net, (N, 3, H, W) in [0, 1] -> (N, 31, H, W).
+
+    Parameters
+    ----------
+    widths
+        Channels of each Gradient Mamba block; the last is the number of bands. The paper's network is (10, 20, 31).
+    drop_path
+        Probability that a picture's VSS branch is dropped in training.
+
+    Attributes
+    ----------
+    engine
+        Name of the scan engine, or ``auto``: see `napari_gmsr.scan.choose_engine`.
+    """
+
+    def __init__(self, widths: Sequence[int] = WIDTHS[3], drop_path: float = 0.1) -> None:
+        super().__init__()
+        if not widths or min(widths) < 2:
+            raise InputError(
+                f"widths {tuple(widths)} make no network",
+                fix="Give at least one block of two channels.",
+            )
+        self.widths = tuple(int(c) for c in widths)
+        self.engine = "auto"
+        self.spatial_attention = SpatialGradientAttention()  # one module, shared by all blocks
+        self.blocks = nn.ModuleList(
+            GradientMambaBlock(c_in, c, drop_path)
+            for c_in, c in zip((3, *self.widths), self.widths, strict=False)
+        )
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Reconstruct spectra; (N, 3, H, W) -> (N, bands, H, W), neither clamped nor clipped."""
+        gradients = torch.is_grad_enabled() and (
+            rgb.requires_grad or any(p.requires_grad for p in self.parameters())
+        )
+        engine = choose_engine(rgb.device, self.engine, gradients=gradients).name
+        if engine == "cpu":
+            from napari_gmsr.networks import gmsr_cpu
+
+            return gmsr_cpu.evaluate(self, rgb)
+
+        def scan(x: Tensor, parameters: ScanParameters) -> Tensor:
+            return selective_scan_2d(x, parameters, engine)
+
+        x = rgb.movedim(1, -1).contiguous()  # (N, H, W, 3)
+        for block in self.blocks:
+            x = block(x, self.spatial_attention, scan)  # (N, H, W, c)
+        return x.movedim(-1, 1).contiguous()
+
+    @property
+    def reference_parameter_count(self) -> int:
+        """Parameters as the reference implementation counts them: with two unused vectors of scales a block."""
+        return sum(p.numel() for p in self.parameters()) + 2 * sum(self.widths)
+
+
+class GradientMambaBlock(nn.Module):
+    """Gradient Mamba (GM) block: three branches side by side, concatenated and fused (Fig. 2b).
+
+    Parameters
+    ----------
+    c_in, c
+        Channels before and after.
+    drop_path
+        See `GMSRNet`.
+    """
+
+    def __init__(self, c_in: int, c: int, drop_path: float) -> None:
+        super().__init__()
+        self.expand = nn.Linear(c_in, c, bias=False)
+        self.vss = VSSBlock(c, drop_path)
+        self.spectral_attention = SpectralGradientAttention(c)
+        self.fuse = nn.Linear(3 * c, c)
+
+    def forward(self, x: Tensor, spatial_attention: SpatialGradientAttention, scan: Scan) -> Tensor:
+        """(N, H, W, c_in) -> (N, H, W, c)."""
+        a = self.expand(x)
+        branches = [self.vss(a, scan), spatial_attention(a), self.spectral_attention(a)]
+        return a + F.gelu(self.fuse(torch.cat(branches, dim=-1)))
+
+
+class VSSBlock(nn.Module):
+    """Visual state space block (Fig. 2c): normalise, scan, drop. There is no residual inside.
+
+    Parameters
+    ----------
+    c
+        Channels.
+    drop_path
+        See `GMSRNet`.
+    """
+
+    def __init__(self, c: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(c)
+        self.ss2d = SS2D(c)
+        self.drop_path = drop_path
+
+    def forward(self, a: Tensor, scan: Scan) -> Tensor:
+        """(N, H, W, c) -> (N, H, W, c)."""
+        x = self.ss2d(self.norm(a), scan)
+        if self.training and self.drop_path > 0:
+            keep = 1 - self.drop_path
+            x = x * (torch.rand(len(x), 1, 1, 1, device=x.device) < keep) / keep
+        return x
+
+
+class SS2D(nn.Module):
+    """Gated selective scan in four directions, Eq. (1).
+
+    Parameters
+    ----------
+    c
+        Channels; inside there are e = 2c.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        e, rank = 2 * c, math.ceil(c / 16)
+        self.in_proj = nn.Linear(c, 2 * e, bias=False)
+        self.depthwise = nn.Conv2d(e, e, 3, padding=1, groups=e)
+        self.x_proj = nn.Parameter(torch.empty(4, rank + 2 * STATE_SIZE, e))
+        self.dt_proj = nn.Parameter(torch.empty(4, e, rank))
+        self.dt_bias = nn.Parameter(torch.empty(4, e))
+        self.A_log = nn.Parameter(torch.empty(4, e, STATE_SIZE))
+        self.D = nn.Parameter(torch.ones(4, e))
+        self.norm = nn.LayerNorm(e)
+        self.out_proj = nn.Linear(e, c, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the scan's weights as Mamba does: steps log-uniform in [1e-3, 1e-1], A = -(1..16)."""
+        with torch.no_grad():
+            nn.init.uniform_(
+                self.x_proj, -(self.x_proj.shape[-1] ** -0.5), self.x_proj.shape[-1] ** -0.5
+            )
+            nn.init.uniform_(
+                self.dt_proj, -(self.dt_proj.shape[-1] ** -0.5), self.dt_proj.shape[-1] ** -0.5
+            )
+            dt = torch.exp(torch.rand_like(self.dt_bias) * math.log(0.1 / 0.001) + math.log(0.001))
+            self.dt_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
+            self.A_log.copy_(torch.log(torch.arange(1.0, STATE_SIZE + 1)).expand_as(self.A_log))
+
+    def forward(self, x: Tensor, scan: Scan) -> Tensor:
+        """(N, H, W, c) -> (N, H, W, c)."""
+        x, z = self.in_proj(x).chunk(2, dim=-1)  # (N, H, W, e) each
+        x = self.depthwise(x.movedim(-1, 1)).movedim(1, -1)
+        y = scan(F.silu(x).contiguous(), self.scan_parameters)
+        return self.out_proj(self.norm(y) * F.silu(z))
+
+    @property
+    def scan_parameters(self) -> ScanParameters:
+        """The scan's weights, stacked by direction."""
+        return ScanParameters(self.x_proj, self.dt_proj, self.dt_bias, self.A_log, self.D)
+
+
+class SpatialGradientAttention(nn.Module):
+    """Spatial gradient attention, Eqs. (2) and (3); one module of 98 weights serves all blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+
+    def forward(self, a: Tensor) -> Tensor:
+        """(N, H, W, c) -> (N, H, W, c)."""
+        gradient = torch.cat([_spatial_difference(a, 2), _spatial_difference(a, 1)], dim=-1)
+        gradient = _min_max(gradient)  # (N, H, W, 2c)
+        pooled = torch.stack([gradient.mean(dim=-1), gradient.amax(dim=-1)], dim=1)  # (N, 2, H, W)
+        return a * torch.sigmoid(self.conv(pooled)).movedim(1, -1)
+
+
+class SpectralGradientAttention(nn.Module):
+    """Spectral gradient attention, Eqs. (4) to (6).
+
+    The implementation passes both pooled vectors through the same two 1x1 convolutions, and applies a second sigmoid to their sum, so
+    that the gate lies in (0.5, 0.881).
+
+    Parameters
+    ----------
+    c
+        Channels.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.fc = nn.Sequential(
+            nn.Linear(c, c, bias=False), nn.ReLU(), nn.Linear(c, c, bias=False), nn.Sigmoid()
+        )
+
+    def forward(self, a: Tensor) -> Tensor:
+        """(N, H, W, c) -> (N, H, W, c)."""
+        gradient = _min_max(a.diff(dim=-1))  # (N, H, W, c - 1)
+        gradient = torch.cat([gradient, gradient[..., -1:]], dim=-1)
+        mean, maximum = gradient.mean(dim=(1, 2)), gradient.amax(dim=(1, 2))  # (N, c)
+        gate = torch.sigmoid(self.fc(mean) + self.fc(maximum))
+        return a * gate[:, None, None]
+
+
+def _spatial_difference(a: Tensor, dim: int) -> Tensor:
+    """Forward difference, as long as its input: the last repeats the third last, as reflection padding of the differences does.
+
+    With two pixels there is one difference, and it is repeated; with one pixel it is zero.
+    """
+    n = a.shape[dim]
+    if n == 1:
+        return torch.zeros_like(a)
+    difference = a.diff(dim=dim)
+    return torch.cat([difference, difference.narrow(dim, max(n - 3, 0), 1)], dim=dim)
+
+
+def _min_max(x: Tensor) -> Tensor:
+    """Bring each picture's values to [0, 1]; a constant picture becomes zero."""
+    axes = (1, 2, 3)
+    low = x.amin(dim=axes, keepdim=True)
+    return (x - low) / (x.amax(dim=axes, keepdim=True) - low + 1e-8)

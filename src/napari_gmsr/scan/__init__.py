@@ -1,0 +1,5 @@
+"""The selective scan over an image: one interface, several engines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
