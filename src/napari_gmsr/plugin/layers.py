@@ -1,0 +1,264 @@
+"""Cubes as napari layers, and back.
+
+A cube's layer is (wavelength, y, x) float32. Where the wavelengths are evenly spaced, the first
+axis is in nanometres, so that napari's own readouts speak nm; where they are not, that axis counts
+bands and ``metadata["wavelengths_nm"]`` is the lookup. The metadata is always the truth; the scale
+is only its picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
+from napari_gmsr.errors import InputError
+
+if TYPE_CHECKING:
+    from napari.components import Dims, ViewerModel
+    from napari.layers import Image, Layer
+
+__all__ = [
+    "add_cube",
+    "cube_from_layer",
+    "cube_layer_data",
+    "cube_layer_kwargs",
+    "cube_layers",
+    "current_band",
+    "is_cube_layer",
+    "layer_spectrum",
+    "layer_wavelengths",
+    "pixel_at",
+]
+
+_HOW_TO_GET_A_CUBE = (
+    "Run Reconstruct, open a cube with napari-gmsr's reader, or set "
+    "layer.metadata['wavelengths_nm'] to one wavelength in nm for each plane."
+)
+
+
+def cube_layer_kwargs(cube: SpectralCube) -> dict[str, Any]:
+    """Return what ``Viewer.add_image`` needs beside the data to show a cube.
+
+    Parameters
+    ----------
+    cube
+        The cube. The data beside is that of :func:`cube_layer_data`, not ``cube.data``: bands that
+        fall in wavelength are turned round.
+
+    Returns
+    -------
+    dict
+        ``name``, ``axis_labels``, ``units``, ``scale``, ``translate``, ``contrast_limits`` and
+        ``metadata`` with ``wavelengths_nm`` (list of float, rising) and ``provenance``.
+    """
+    wavelengths = np.sort(cube.wavelengths_nm)
+    step = _even_step(wavelengths)
+    axis: dict[str, Any]
+    if step is None:
+        axis = {"axis_labels": ("band", "y", "x"), "units": ("pixel",) * 3}
+    else:
+        axis = {
+            "axis_labels": ("wavelength", "y", "x"),
+            "units": ("nm", "pixel", "pixel"),
+            "scale": (step, 1.0, 1.0),
+            "translate": (float(wavelengths[0]), 0.0, 0.0),
+        }
+    return {
+        "name": cube.name,
+        **axis,
+        "contrast_limits": _contrast_limits(cube.data),
+        "metadata": {
+            "wavelengths_nm": wavelengths.tolist(),
+            "provenance": dict(cube.provenance),
+        },
+    }
+
+
+def cube_layer_data(cube: SpectralCube) -> tuple[npt.NDArray[np.float32], dict[str, Any], str]:
+    """Return a cube as napari's layer-data tuple, for readers and sample data.
+
+    Parameters
+    ----------
+    cube
+        The cube; its array is shared, not copied.
+
+    Returns
+    -------
+    data, kwargs, type
+        float32 (wavelength, y, x) with rising wavelengths, the keyword arguments of
+        :func:`cube_layer_kwargs`, ``"image"``.
+    """
+    falling = cube.wavelengths_nm[0] > cube.wavelengths_nm[-1]
+    return (cube.data[::-1] if falling else cube.data), cube_layer_kwargs(cube), "image"
+
+
+def add_cube(viewer: ViewerModel, cube: SpectralCube) -> Image:
+    """Add a cube to a viewer and return its layer."""
+    data, kwargs, _ = cube_layer_data(cube)
+    layer: Image = viewer.add_image(data, **kwargs)
+    return layer
+
+
+def is_cube_layer(layer: Layer) -> bool:
+    """Say whether a layer can be read as a cube: see :func:`layer_wavelengths`."""
+    try:
+        layer_wavelengths(layer)
+    except InputError:
+        return False
+    return True
+
+
+def cube_layers(layers: Iterable[Layer]) -> list[Image]:
+    """Return the layers that can be read as cubes, in the order given."""
+    return [layer for layer in layers if is_cube_layer(layer)]
+
+
+def layer_wavelengths(layer: Layer) -> npt.NDArray[np.float64]:
+    """Return the wavelength of each plane of a layer.
+
+    Parameters
+    ----------
+    layer
+        A 3-D image layer. Its ``metadata["wavelengths_nm"]`` counts first; then a first axis called
+        "wavelength" in a unit of length; then 31 planes without either are taken for 400, 410, ...
+        700 nm, as published cubes have them.
+
+    Returns
+    -------
+    ndarray
+        float64 (band,), nm.
+
+    Raises
+    ------
+    InputError
+        Where the layer is no 3-D image or nothing tells its wavelengths.
+    """
+    if type(layer).__name__ != "Image" or layer.ndim != 3 or getattr(layer, "rgb", False):
+        raise InputError(
+            "not a cube: a cube is an image layer (wavelength, y, x)",
+            where=layer.name,
+            fix=_HOW_TO_GET_A_CUBE,
+        )
+    bands = _array(layer).shape[0]
+    stored = layer.metadata.get("wavelengths_nm")
+    if stored is not None:
+        wavelengths = np.asarray(stored, dtype=np.float64)
+        if wavelengths.shape != (bands,):
+            raise InputError(
+                f"{bands} planes but {wavelengths.size} wavelengths in the layer's metadata",
+                where=layer.name,
+                fix=_HOW_TO_GET_A_CUBE,
+            )
+        return wavelengths
+    if layer.axis_labels[0] == "wavelength" and layer.units[0].is_compatible_with("nm"):
+        nm = float((1 * layer.units[0]).to("nm").magnitude)
+        start, step = layer.translate[0], layer.scale[0]
+        in_nm: npt.NDArray[np.float64] = nm * (start + step * np.arange(bands))
+        return in_nm
+    if bands == WAVELENGTHS_NM.size:
+        return WAVELENGTHS_NM
+    raise InputError(
+        f"nothing tells the wavelengths of its {bands} planes",
+        where=layer.name,
+        fix=_HOW_TO_GET_A_CUBE,
+    )
+
+
+def cube_from_layer(layer: Layer) -> SpectralCube:
+    """Return the cube that a layer shows.
+
+    Parameters
+    ----------
+    layer
+        An image layer (wavelength, y, x); a float32 array is shared, not copied.
+
+    Returns
+    -------
+    SpectralCube
+        With the layer's name, wavelengths (see :func:`layer_wavelengths`) and provenance.
+
+    Raises
+    ------
+    InputError
+        Where the layer is no cube.
+    """
+    wavelengths = layer_wavelengths(layer)
+    return SpectralCube(
+        np.asarray(_array(layer), dtype=np.float32),
+        wavelengths,
+        name=layer.name,
+        provenance=dict(layer.metadata.get("provenance", {})),
+    )
+
+
+def layer_spectrum(layer: Layer, y: int, x: int, radius: int = 0) -> npt.NDArray[np.float32]:
+    """Return the spectrum at a pixel of a cube's layer, reading only the pixels it needs.
+
+    Parameters
+    ----------
+    layer
+        A cube's layer; its array may be lazy.
+    y, x
+        Row and column.
+    radius
+        As in :meth:`SpectralCube.spectrum`.
+
+    Returns
+    -------
+    ndarray
+        float32 (band,).
+
+    Raises
+    ------
+    InputError
+        Where the pixel lies outside the layer.
+    """
+    array = _array(layer)
+    _, height, width = array.shape
+    if not (0 <= y < height and 0 <= x < width):
+        raise InputError(f"no pixel (y={y}, x={x}) in {height} x {width}", where=layer.name)
+    top, left = max(0, y - radius), max(0, x - radius)
+    patch = np.asarray(array[:, top : y + radius + 1, left : x + radius + 1], dtype=np.float32)
+    return SpectralCube(patch, layer_wavelengths(layer)).spectrum(y - top, x - left, radius)
+
+
+def current_band(layer: Layer, dims: Dims) -> int | None:
+    """Return the index of the band that the slider shows of a layer; ``None`` outside its range."""
+    point = dims.point[-layer.ndim :]
+    band = int(np.rint(layer.world_to_data(point)[0]))
+    return band if 0 <= band < _array(layer).shape[0] else None
+
+
+def pixel_at(layer: Layer, world: Sequence[float]) -> tuple[int, int] | None:
+    """Return the row and column of a layer under a world position; ``None`` outside the layer."""
+    y, x = (int(v) for v in np.rint(layer.world_to_data(world))[-2:])
+    height, width = _array(layer).shape[1:3]
+    return (y, x) if 0 <= y < height and 0 <= x < width else None
+
+
+def _array(layer: Layer) -> Any:
+    """Return the layer's array at full resolution."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def _even_step(wavelengths: npt.NDArray[np.float64]) -> float | None:
+    """Return the step in nm of evenly spaced bands (1 for a single band), else ``None``."""
+    if wavelengths.size == 1:
+        return 1.0
+    step = float(wavelengths[-1] - wavelengths[0]) / (wavelengths.size - 1)
+    even = wavelengths[0] + step * np.arange(wavelengths.size)
+    # Instruments write rounded wavelengths: a hundredth of a step is not a different band.
+    return step if np.abs(wavelengths - even).max() <= 0.01 * step else None
+
+
+def _contrast_limits(data: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Return black at zero and white below the highlights, one scale for all bands."""
+    stride = max(1, int(np.sqrt(data[0].size / 65536)))
+    sample = data[:, ::stride, ::stride]
+    finite = sample[np.isfinite(sample)]
+    white = float(np.percentile(finite, 99.8)) if finite.size else 0.0
+    return (0.0, white) if white > 0 else (0.0, 1.0)
