@@ -1,0 +1,11 @@
+from .encoding import linear_to_srgb as linear_to_srgb
+from .encoding import match_encoding as match_encoding
+from .encoding import srgb_to_linear as srgb_to_linear
+from .illuminants import illuminant as illuminant
+from .illuminants import list_illuminants as list_illuminants
+from .render import render_rgb as render_rgb
+from .render import rendering_matrix as rendering_matrix
+from .responses import CameraResponse as CameraResponse
+from .responses import camera_response as camera_response
+from .responses import list_cameras as list_cameras
+from .wavelength import wavelength_to_rgb as wavelength_to_rgb

@@ -1,0 +1,62 @@
+"""Illuminants by name, as colour-science tabulates them."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gmsr.errors import InputError
+
+__all__ = ["illuminant", "list_illuminants"]
+
+
+def list_illuminants() -> list[str]:
+    """Return the names that `illuminant` knows: A, D50, D65, E, FL1, ... of colour-science."""
+    from colour import SDS_ILLUMINANTS
+
+    return [str(name) for name in SDS_ILLUMINANTS]
+
+
+def illuminant(name: str, wavelengths_nm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return an illuminant's relative spectral power.
+
+    Parameters
+    ----------
+    name
+        Such as ``"D65"``, ``"D50"``, ``"A"``, ``"E"`` or ``"FL2"``, in upper or lower case.
+    wavelengths_nm
+        Where to take it, in nanometres. Values between the table's (5 nm apart for most
+        illuminants) are interpolated linearly, as CIE 15 prescribes for D65. The narrow lines of
+        fluorescent lamps are sampled, not integrated.
+
+    Returns
+    -------
+    ndarray
+        float64 (band,), 1 at the largest of these bands.
+
+    Raises
+    ------
+    InputError
+        Where the name is unknown, or a wavelength lies outside the table.
+    """
+    from colour import SDS_ILLUMINANTS
+
+    by_folded = {known.casefold(): known for known in list_illuminants()}
+    known = by_folded.get(str(name).casefold())
+    if known is None:
+        near = difflib.get_close_matches(str(name).casefold(), by_folded, n=3)
+        names = ", ".join([by_folded[key] for key in near] or ["D65", "D50", "A", "E", "FL2"])
+        raise InputError(f"unknown illuminant '{name}'", fix=f"Use one such as {names}.")
+    table = SDS_ILLUMINANTS[known]
+    nm = np.asarray(wavelengths_nm, dtype=np.float64)
+    first, last = float(table.wavelengths[0]), float(table.wavelengths[-1])
+    if nm.min() < first or nm.max() > last:
+        raise InputError(
+            f"illuminant {known} is tabulated from {first:g} to {last:g} nm, "
+            f"the bands lie between {nm.min():g} and {nm.max():g} nm",
+            fix="Select the bands within that range, or use no illuminant.",
+        )
+    power = np.interp(nm, table.wavelengths, table.values)
+    return np.asarray(power / power.max(), dtype=np.float64)
