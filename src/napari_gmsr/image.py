@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_gmsr.errors import InputError
 
-__all__ = ["Encoding", "RGBImage"]
+__all__ = ["Encoding", "RGBImage", "as_rgb_image"]
 
 Encoding = Literal["srgb", "linear"]
 """How numbers relate to light: ``srgb`` (IEC 61966-2-1 transfer curve) or ``linear``."""
@@ -61,3 +61,39 @@ class RGBImage:
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.data.shape[0], self.data.shape[1]
+
+
+def as_rgb_image(
+    picture: RGBImage | npt.ArrayLike, *, float_encoding: Encoding = "linear", name: str = "picture"
+) -> RGBImage:
+    """Make an `RGBImage` of an array, or give back the one that is one already.
+
+    Parameters
+    ----------
+    picture
+        (y, x, 3): unsigned integers are divided by their type's full scale and taken for sRGB, as cameras and programs write them;
+        floats are taken as they are.
+    float_encoding
+        What floats mean.
+    name
+        For an array.
+
+    Raises
+    ------
+    InputError
+        Where the array has another shape, no numbers, or signed integers, whose full scale nobody knows.
+    """
+    if isinstance(picture, RGBImage):
+        return picture
+    array = np.asarray(picture)
+    if array.dtype.kind == "u":
+        bits = array.dtype.itemsize * 8
+        scaled = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+        return RGBImage(scaled, "srgb", bits, name)
+    if array.dtype.kind == "f":
+        return RGBImage(array.astype(np.float32), float_encoding, 32, name)
+    raise InputError(
+        f"pixels of the type {array.dtype}",
+        where=name,
+        fix="Give unsigned integers of 8 or 16 bits, or floats in [0, 1].",
+    )

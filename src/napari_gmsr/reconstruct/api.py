@@ -1,0 +1,184 @@
+"""The main job: an RGB picture becomes a spectral cube."""
+
+from __future__ import annotations
+
+import copy
+import platform
+import tempfile
+import weakref
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import torch
+
+from napari_gmsr.color import match_encoding
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.image import RGBImage, as_rgb_image
+from napari_gmsr.reconstruct.devices import choose_device, exact_float32, named_out_of_memory
+from napari_gmsr.reconstruct.ensemble import TRANSFORMS, SelfEnsemble
+from napari_gmsr.reconstruct.planning import Plan, plan
+from napari_gmsr.reconstruct.progress import Progress, Reporter
+from napari_gmsr.reconstruct.tiles import Predict, blend_tiles, paper_tiles
+from napari_gmsr.scan import choose_engine
+from napari_gmsr.weights import Model, load_model
+
+__all__ = ["reconstruct"]
+
+Floats = npt.NDArray[np.float32]
+
+
+def reconstruct(
+    rgb: RGBImage | npt.ArrayLike,
+    model: str | Path | Model = "photo",
+    mode: str = "auto",
+    device: str = "auto",
+    ensemble: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    engine: str = "auto",
+    tile: int = 256,
+    overlap: int = 32,
+    cancel: Callable[[], bool] | None = None,
+) -> SpectralCube:
+    """Reconstruct the spectrum of every pixel of an RGB picture.
+
+    Parameters
+    ----------
+    rgb
+        An `RGBImage`, or an array (y, x, 3): unsigned integers are taken for sRGB, floats in [0, 1] for what the model expects.
+    model
+        Name of a shipped checkpoint, path of one, or a loaded model.
+    mode
+        ``whole``: the picture at once, with its global context. ``tiled``: overlapping tiles, smoothly blended; any size. ``paper``:
+        the paper's test (128-pixel tiles on two grids, and flipped). ``auto``: whole where it fits in memory, else tiled. Tiles see less
+        context than the whole picture does, so their result differs by construction.
+    device
+        ``auto``, ``cpu``, ``cuda`` (also with an index) or ``mps``.
+    ensemble
+        Mean over the picture's eight flips and rotations; their standard deviation is the cube's ``spread``.
+    progress
+        Called after every tile.
+    engine
+        Name of the scan engine, or ``auto``.
+    tile, overlap
+        Pixels of a tile's side, and those that neighbours share, in mode ``tiled``.
+    cancel
+        Asked before every tile; true stops the run.
+
+    Returns
+    -------
+    SpectralCube
+        Values in [0, 1]: what the network gives, clipped as in the paper's test. Its provenance says what was done and why.
+
+    Raises
+    ------
+    InputError
+        Where the picture or an argument cannot be used.
+    CheckpointError
+        Where the model cannot be loaded.
+    EngineError
+        Where the engine cannot run on the device.
+    OutOfMemoryError
+        Where the device's memory does not suffice.
+    Cancelled
+        Where ``cancel`` said so.
+    """
+    model = model if isinstance(model, Model) else load_model(model)
+    picture = as_rgb_image(rgb, float_encoding=model.card.encoding)
+    picture, notes = match_encoding(picture, model.card.encoding)
+    where, why_device = choose_device(device)
+    chosen = choose_engine(where, engine)
+    plan_ = plan(picture.shape, mode, where, chosen.name, tile=tile, overlap=overlap)
+    views = TRANSFORMS if ensemble else TRANSFORMS[:1]
+
+    network = _Network(model, where, chosen.name, picture.name, plan_)
+    report = Reporter(plan_.tiles * len(views), progress, cancel)
+    bands = len(model.card.wavelengths_nm)
+    gathered = SelfEnsemble(_new_cube((bands, *picture.shape)), keep_spread=ensemble)
+    for transform in views:
+        view = np.ascontiguousarray(transform.apply(picture.data))
+        cube = _new_cube((bands, *view.shape[:2])) if ensemble else gathered.mean
+        _run(plan_, view, network, cube, report)
+        if ensemble:
+            gathered.add(transform.undo(cube))
+    np.clip(gathered.mean, 0.0, 1.0, out=gathered.mean)
+
+    provenance: dict[str, Any] = {
+        "picture": picture.name,
+        "model": model.name,
+        "checkpoint_sha256": model.sha256,
+        "mode": plan_.mode,
+        "mode_reason": plan_.reason,
+        "tile": plan_.tile,
+        "overlap": plan_.overlap,
+        "ensemble": len(views),
+        "device": f"{where}: {_device_name(where)}",
+        "device_reason": why_device,
+        "engine": chosen.name,
+        "engine_reason": chosen.reason,
+        "notes": [*picture.notes, *notes],
+        "versions": {name: version(name) for name in ("napari-gmsr", "torch", "numpy")},
+    }
+    return SpectralCube(
+        gathered.mean,
+        np.asarray(model.card.wavelengths_nm),
+        f"{picture.name} [{model.name}]",
+        provenance,
+        gathered.spread(),
+    )
+
+
+class _Network:
+    """A model's network on a device, as a function from (y, x, 3) to (band, y, x)."""
+
+    def __init__(self, model: Model, device: torch.device, engine: str, name: str, p: Plan) -> None:
+        # A copy: the model is shared, and a run changes its network's device and engine.
+        self._network = copy.deepcopy(model.network).to(device)
+        if hasattr(self._network, "engine"):
+            self._network.engine = engine  # type: ignore[assignment]
+        self._device, self._name, self._plan = device, name, p
+
+    def __call__(self, picture: Floats) -> Floats:
+        side = self._plan.tile or max(picture.shape)
+        batch = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None]
+        with (
+            named_out_of_memory(self._name, self._device, side),
+            torch.inference_mode(),
+            exact_float32(),
+        ):
+            cube: Floats = self._network(batch.to(self._device))[0].cpu().numpy()
+        return cube
+
+
+def _run(p: Plan, picture: Floats, predict: Predict, cube: Floats, report: Reporter) -> None:
+    if p.mode == "whole":
+        report.check()
+        cube[:] = predict(picture)
+        report.advance()
+    elif p.mode == "paper":
+        paper_tiles(picture, predict, cube, report)
+    else:
+        blend_tiles(picture, predict, cube, report, p.tile, p.overlap)
+
+
+def _new_cube(shape: tuple[int, ...]) -> Floats:
+    """Give a cube of zeros: in memory where half of what is free holds it, otherwise in a temporary file."""
+    size = int(np.prod(shape)) * 4
+    if size <= psutil.virtual_memory().available // 2:
+        return np.zeros(shape, np.float32)
+    with tempfile.NamedTemporaryFile(prefix="napari-gmsr-", suffix=".cube", delete=False) as file:
+        path = Path(file.name)
+    cube = np.memmap(path, np.float32, "w+", shape=shape)
+    weakref.finalize(cube, path.unlink, missing_ok=True)
+    return cube
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
