@@ -1,0 +1,13 @@
+from .events import Cancelled as Cancelled
+from .events import Event as Event
+from .events import Failed as Failed
+from .events import Finished as Finished
+from .events import Progress as Progress
+from .events import Started as Started
+from .executor import Executor as Executor
+from .executor import InlineExecutor as InlineExecutor
+from .executor import Job as Job
+from .process import ProcessExecutor as ProcessExecutor
+from .process import default_executor as default_executor
+from .reconstruction import ReconstructionRequest as ReconstructionRequest
+from .reconstruction import start_reconstruction as start_reconstruction
