@@ -1,0 +1,42 @@
+"""`napari-gmsr evaluate`: a cube against the truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_gmsr.cli.console import Verbose
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    cube: Annotated[Path, typer.Argument(metavar="CUBE", help="A reconstructed cube.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The measured cube.")],
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw bands, spectra and error maps: .png .svg .pdf.")
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option(help="The truth's variable, where its file holds several.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="The truth's full scale, where its file does not tell.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing figure.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare a cube with the truth: error metrics, the paper's and the standard ones."""
+    from napari_gmsr.evaluate import evaluate as compare
+    from napari_gmsr.io import read_cube
+
+    prediction = read_cube(cube)
+    measured = read_cube(truth, variable=variable, scale=scale)
+    evaluation = compare(prediction, measured)
+    if as_json:
+        print(json.dumps(evaluation.to_dict(), indent=2))

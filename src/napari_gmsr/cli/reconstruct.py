@@ -1,0 +1,181 @@
+"""`napari-gmsr reconstruct`: pictures to cubes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_gmsr.cli.console import Verbose, one_line, progress
+from napari_gmsr.errors import GMSRError, InputError, OutputError
+
+if TYPE_CHECKING:
+    from napari_gmsr.cube import SpectralCube
+
+__all__ = ["reconstruct"]
+
+
+class Mode(StrEnum):
+    """How a picture is cut."""
+
+    auto = "auto"
+    whole = "whole"
+    tiled = "tiled"
+    paper = "paper"
+
+
+class Encoding(StrEnum):
+    """How numbers relate to light."""
+
+    srgb = "srgb"
+    linear = "linear"
+
+
+class Format(StrEnum):
+    """A cube's file format, by its suffix."""
+
+    zarr = "zarr"
+    tif = "tif"
+    hdr = "hdr"
+    mat = "mat"
+    npz = "npz"
+
+
+def reconstruct(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="RGB pictures: png, jpg, tif, bmp.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", help="A folder; for one picture also a file (.zarr .tif .hdr .mat .npz)."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="A shipped model (see `models`) or a checkpoint file.")
+    ] = "photo",
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="The whole picture at once, in tiles, or in 128-pixel tiles as in the paper; "
+            "auto takes the whole where it fits in memory."
+        ),
+    ] = Mode.auto,
+    encoding: Annotated[
+        Encoding | None,
+        typer.Option(
+            help="How the pictures' numbers relate to light, where the file says otherwise."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
+    ] = "auto",
+    engine: Annotated[
+        str, typer.Option(metavar="auto|NAME", help="The scan's engine; `doctor` lists them.")
+    ] = "auto",
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Average over 8 flips and rotations; 8 times slower.")
+    ] = False,
+    tile: Annotated[int, typer.Option(help="Side of a tile in pixels.")] = 256,
+    overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = 32,
+    format: Annotated[
+        Format | None, typer.Option(help="Format of the cubes in a folder; zarr by default.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing cubes.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Reconstruct the spectra of RGB pictures and write a cube for each."""
+    targets = _targets(photos, out, format)
+
+    from napari_gmsr.reconstruct import reconstruct as reconstruct_picture
+    from napari_gmsr.io import read_rgb
+    from napari_gmsr.weights import load_model
+
+    loaded = load_model(model)
+    failed = 0
+    for photo, target in targets.items():
+        start = time.perf_counter()
+        try:
+            if target.exists() and not overwrite:  # noticed before the work, not after
+                raise OutputError(
+                    "this file exists", where=target, fix="Give another name, or --overwrite."
+                )
+            picture = read_rgb(photo)
+            if encoding is not None:
+                picture = replace(picture, encoding=encoding.value)
+            with progress(photo.name) as show:
+                cube = reconstruct_picture(
+                    picture,
+                    model=loaded,
+                    mode=mode.value,
+                    device=device,
+                    ensemble=ensemble,
+                    progress=show,
+                    engine=engine,
+                    tile=tile,
+                    overlap=overlap,
+                )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            written = cube.save(target, overwrite=overwrite)
+        except GMSRError as error:
+            if len(targets) == 1:
+                raise
+            failed += 1
+            print(f"napari-gmsr: {one_line(str(error))}", file=sys.stderr)
+        else:
+            _report(photo, cube, written, time.perf_counter() - start)
+    if failed:
+        raise InputError(
+            f"{failed} of {len(targets)} pictures failed, for the reasons above",
+            fix="The other cubes are written.",
+        )
+
+
+def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path, Path]:
+    """Return where each picture's cube goes."""
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix in list(Format):
+        if len(photos) > 1:
+            raise InputError(
+                f"{len(photos)} pictures do not fit into one file",
+                where=out,
+                fix="Give a folder, and the format with --format.",
+            )
+        if format not in (None, suffix):
+            raise InputError(
+                f"the file's name says {suffix}, --format says {format}",
+                where=out,
+                fix="Give one of them.",
+            )
+        targets = {photos[0]: out}
+    else:
+        targets = {photo: out / f"{photo.stem}.{format or Format.zarr}" for photo in photos}
+
+    sources: dict[Path, Path] = {}
+    for photo, target in targets.items():
+        if target in sources:
+            raise InputError(
+                f"this picture and {sources[target]} would both become {target.name}",
+                where=photo,
+                fix="Reconstruct them into different folders.",
+            )
+        if target.resolve() == photo.resolve():
+            raise OutputError(
+                "the cube would replace its own picture",
+                where=target,
+                fix="Write it into another folder, or in another format.",
+            )
+        sources[target] = photo
+    return targets
+
+
+def _report(photo: Path, cube: SpectralCube, written: Path, seconds: float) -> None:
+    bands, height, width = cube.shape
+    print(f"{photo} -> {written}: {bands} bands of {height} x {width} in {seconds:.1f} s")
+    for note in cube.provenance.get("notes", ()):
+        print(f"  {note}")
