@@ -1,0 +1,77 @@
+"""Cubes in NumPy's npz and npy files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.io.atomic import atomic_output
+from napari_gmsr.io.stored import (
+    StoredCube,
+    choose_variable,
+    choose_wavelengths,
+    dump_metadata,
+    load_metadata,
+)
+
+__all__ = ["read", "write"]
+
+
+def read(path: Path, variable: str | None) -> StoredCube:
+    """Read an npz or npy file; see `napari_gmsr.io.read_cube`."""
+    content = np.load(path, allow_pickle=False)
+    if isinstance(content, np.ndarray):
+        return StoredCube(content, "npy")
+    with content:
+        own = "metadata" in content and load_metadata(str(content["metadata"]))
+        if own:
+            name, provenance = own
+            return StoredCube(
+                content["cube"],
+                "npz",
+                band_axis=0,
+                wavelengths_nm=content["wavelengths_nm"],
+                wavelengths_from="wavelengths_nm",
+                name=name,
+                provenance=provenance,
+                spread=content.get("spread"),
+            )
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        words: dict[str, str] = {}
+        for key in content:
+            array = content[key]
+            words[key] = f"{array.shape} {array.dtype}"
+            if array.ndim == 3 and array.dtype.kind in "uif":
+                arrays[key] = array
+        chosen = choose_variable(
+            path,
+            {key: words[key] for key in arrays},
+            {key: words[key] for key in words if key not in arrays},
+            variable,
+        )
+        wavelengths = choose_wavelengths([key for key in words if key not in arrays])
+        return StoredCube(
+            arrays[chosen],
+            "npz",
+            wavelengths_nm=None if wavelengths is None else content[wavelengths],
+            wavelengths_from=wavelengths or "",
+            variable=chosen,
+        )
+
+
+def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
+    """Write ``cube`` (band, y, x), ``wavelengths_nm``, ``metadata`` (JSON), ``spread`` if any."""
+    metadata = dump_metadata(cube)
+    arrays: dict[str, Any] = {
+        "cube": cube.data,
+        "wavelengths_nm": cube.wavelengths_nm,
+        "metadata": np.array(metadata),
+    }
+    if cube.spread is not None:
+        arrays["spread"] = np.asarray(cube.spread, dtype=np.float32)
+    with atomic_output(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)

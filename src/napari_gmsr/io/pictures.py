@@ -1,0 +1,65 @@
+"""Read RGB pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_gmsr.errors import InputError
+from napari_gmsr.image import RGBImage
+from napari_gmsr.io.reading import existing_file, reading
+from napari_gmsr.io.samples import to_rgb
+from napari_gmsr.io.suffixes import PILLOW_PICTURES, TIFF, supported_suffixes
+
+__all__ = ["read_rgb"]
+
+
+def read_rgb(path: str | Path) -> RGBImage:
+    """Read a colour picture: PNG, JPEG, BMP or TIFF.
+
+    Integer samples (8 or 16 bit) are divided by their full scale and taken as sRGB, as cameras and
+    editors write them; float samples (TIFF) are kept as they are and taken as linear. What was done
+    or found on the way stands in the picture's ``notes``:
+
+    - The orientation that a camera noted (EXIF, TIFF) is applied.
+    - A picture with transparency is laid over black: where there is no picture there is no light.
+    - An ICC profile is named and not applied; the numbers are those of the file. An sRGB profile
+      needs no note.
+    - Float samples outside [0, 1] are kept and counted.
+
+    Parameters
+    ----------
+    path
+        A ``.png``, ``.jpg``, ``.jpeg``, ``.bmp``, ``.tif`` or ``.tiff`` file.
+
+    Returns
+    -------
+    RGBImage
+        float32 (y, x, 3), named after the file.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file, it is damaged or of another format; where it is grey (one
+        number a pixel holds no colour to reconstruct from), CMYK or another kind that is not RGB;
+        where a TIFF holds several pages, or float samples that are not finite; where it has more
+        pixels than Pillow deems safe.
+    """
+    source = existing_file(path)
+    suffix = source.suffix.lower()
+    if suffix in TIFF:
+        from napari_gmsr.io import tiff_picture
+
+        with reading(source, "a TIFF"):
+            samples = tiff_picture.read(source)
+    elif suffix in PILLOW_PICTURES:
+        from napari_gmsr.io import pillow_picture
+
+        with reading(source, "a PNG, JPEG or BMP"):
+            samples = pillow_picture.read(source)
+    else:
+        raise InputError(
+            f"no picture format has the suffix '{source.suffix}'",
+            where=source,
+            fix=f"Give one of {' '.join(supported_suffixes('rgb'))}.",
+        )
+    return to_rgb(source, samples)
