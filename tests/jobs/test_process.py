@@ -21,6 +21,7 @@ from napari_gmsr.jobs import (
     ProcessExecutor,
     Progress,
     ReconstructionRequest,
+    Settings,
     Started,
     start_reconstruction,
 )
@@ -293,7 +294,7 @@ def test_a_reconstruction_hands_the_picture_and_the_settings_over(executor):
             return executor.start(TASKS + "picture_to_cube", arguments, on_event)
 
     rgb = RGBImage(np.full((4, 5, 3), 0.5), name="photo", notes=("turned by EXIF",))
-    request = ReconstructionRequest(lambda: rgb, mode="tiled", ensemble=True)
+    request = ReconstructionRequest(lambda: rgb, Settings(mode="tiled", ensemble=True))
     cube = start_reconstruction(request, lambda event: None, Stand()).result()
     assert cube.shape == (31, 4, 5)
     assert cube.name == "photo"

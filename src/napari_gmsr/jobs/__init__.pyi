@@ -7,7 +7,10 @@ from .events import Started as Started
 from .executor import Executor as Executor
 from .executor import InlineExecutor as InlineExecutor
 from .executor import Job as Job
+from .preflight import Preflight as Preflight
 from .process import ProcessExecutor as ProcessExecutor
 from .process import default_executor as default_executor
 from .reconstruction import ReconstructionRequest as ReconstructionRequest
+from .reconstruction import Settings as Settings
+from .reconstruction import start_preflight as start_preflight
 from .reconstruction import start_reconstruction as start_reconstruction

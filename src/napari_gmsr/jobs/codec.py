@@ -15,6 +15,8 @@ from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.image import RGBImage
 from napari_gmsr.jobs import events
+from napari_gmsr.jobs.preflight import Preflight
+from napari_gmsr.weights import ModelCard
 
 __all__ = ["from_json", "to_json"]
 
@@ -23,6 +25,7 @@ _CLASSES: dict[str, type] = {
     for cls in (
         RGBImage,
         SpectralCube,
+        Preflight,
         events.Started,
         events.Progress,
         events.Finished,
@@ -39,7 +42,7 @@ def to_json(value: Any, folder: Path) -> Any:
     ----------
     value
         ``None``, numbers, strings, paths, arrays, mappings with string keys, sequences, pictures,
-        cubes, events and :class:`~napari_gmsr.errors.GMSRError`, nested as deep as one likes.
+        cubes, model cards, events, :class:`~napari_gmsr.errors.GMSRError`; nested at will.
     folder
         An existing folder for the arrays.
 
@@ -69,6 +72,8 @@ def to_json(value: Any, folder: Path) -> Any:
         return [to_json(item, folder) for item in value]
     if isinstance(value, Mapping):
         return {str(key): to_json(item, folder) for key, item in value.items()}
+    if isinstance(value, ModelCard):
+        return {"$card": value.model_dump(mode="json")}
     if isinstance(value, GMSRError):
         return {
             "$error": type(value).__name__,
@@ -107,6 +112,8 @@ def from_json(value: Any, folder: Path, *, mmap: Literal["r"] | None = None) -> 
         return np.load(folder / value["$array"], mmap_mode=mmap, allow_pickle=False)
     if "$tuple" in value:
         return tuple(from_json(item, folder, mmap=mmap) for item in value["$tuple"])
+    if "$card" in value:
+        return ModelCard.model_validate(value["$card"])
     if "$error" in value:
         cls = getattr(errors, value["$error"])
         return cls(value["what"], where=value["where"], fix=value["fix"])

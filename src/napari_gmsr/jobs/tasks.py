@@ -1,0 +1,92 @@
+"""The tasks of the child process. Here, and only here, torch comes in."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+import napari_gmsr.reconstruct as rooms
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.image import RGBImage
+from napari_gmsr.jobs.events import Progress
+from napari_gmsr.jobs.executor import Context
+from napari_gmsr.jobs.preflight import Preflight
+from napari_gmsr.scan import choose_engine
+from napari_gmsr.weights import load_model
+
+__all__ = ["preflight", "reconstruct"]
+
+
+def reconstruct(
+    context: Context,
+    *,
+    rgb: RGBImage,
+    model: str,
+    mode: str,
+    device: str,
+    ensemble: bool,
+    engine: str,
+    tile: int,
+    overlap: int,
+) -> SpectralCube:
+    """Reconstruct a picture: :func:`napari_gmsr.reconstruct.reconstruct` as a task."""
+    return rooms.reconstruct(
+        rgb,
+        model,
+        mode,
+        device,
+        ensemble,
+        lambda at: context.report(Progress(at.done, at.total, at.message)),
+        engine=engine,
+        tile=tile,
+        overlap=overlap,
+        cancel=context.cancelled,
+    )
+
+
+def preflight(
+    context: Context,
+    *,
+    shape: tuple[int, int] | None,
+    model: str,
+    mode: str,
+    device: str,
+    ensemble: bool,
+    engine: str,
+    tile: int,
+    overlap: int,
+) -> Preflight:
+    """Say what :func:`reconstruct` would do and take with these settings.
+
+    Parameters
+    ----------
+    shape
+        Height and width of the picture; ``None`` where there is none yet.
+    """
+    card = load_model(model).card
+    where, why = rooms.choose_device(device)
+    chosen = choose_engine(where, engine)
+    known = Preflight(card, str(where), why, chosen.name, chosen.reason, devices=_devices())
+    if shape is None:
+        return known
+    plan = rooms.plan(shape, mode, where, chosen.name, tile=tile, overlap=overlap)
+    return Preflight(
+        **{
+            **vars(known),
+            "mode": plan.mode,
+            "mode_reason": plan.reason,
+            "runs": plan.tiles * (8 if ensemble else 1),
+            "peak_bytes": plan.peak_bytes,
+            "free_bytes": plan.free_bytes,
+        }
+    )
+
+
+def _devices() -> dict[str, str]:
+    devices = {"cpu": platform.processor() or platform.machine()}
+    for index in range(torch.cuda.device_count()):
+        devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple's GPU"
+    return devices
