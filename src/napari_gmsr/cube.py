@@ -28,11 +28,13 @@ class SpectralCube:
     data
         float32 array (band, y, x); relative reflectance or radiance, usually within [0, 1].
     wavelengths_nm
-        Centre of each band in nanometres, strictly monotonic; 31 bands from 400 to 700 nm by default.
+        Centre of each band in nanometres, strictly monotonic; 31 bands from 400 to 700 nm by
+        default.
     name
         Short name for layers and files.
     provenance
-        Where the cube comes from: file, scale, checkpoint hash, settings, versions. JSON types only.
+        Where the cube comes from: file, scale, checkpoint hash, settings, versions. JSON types
+        only.
     spread
         Standard deviation over a self-ensemble, float32 (band, y, x), where one was asked for.
 
@@ -99,7 +101,8 @@ class SpectralCube:
         y, x
             Row and column of the pixel.
         radius
-            Half the side of the square in pixels: 0 is the pixel alone, 1 is 3 x 3. The square is cut at the border.
+            Half the side of the square in pixels: 0 is the pixel alone, 1 is 3 x 3. The square is
+            cut at the border.
 
         Returns
         -------
@@ -114,13 +117,14 @@ class SpectralCube:
         _, height, width = self.shape
         if not (0 <= y < height and 0 <= x < width) or radius < 0:
             raise InputError(
-                f"no pixel (y={y}, x={x}) with radius {radius} in {height} x {width}", where=self.name
+                f"no pixel (y={y}, x={x}) with radius {radius} in {height} x {width}",
+                where=self.name,
             )
         rows = slice(max(0, y - radius), y + radius + 1)
         columns = slice(max(0, x - radius), x + radius + 1)
-        mean: npt.NDArray[np.float32] = self.data[:, rows, columns].mean(
-            axis=(1, 2), dtype=np.float64
-        ).astype(np.float32)
+        mean: npt.NDArray[np.float32] = (
+            self.data[:, rows, columns].mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+        )
         return mean
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -74,7 +74,7 @@ class OutOfMemoryError(GMSRError):
     """Memory ran out on a device, and smaller pieces did not help."""
 
 
-class Cancelled(GMSRError):
+class Cancelled(GMSRError):  # noqa: N818 - it is no error
     """The user cancelled; nothing was written."""
 
     def __init__(self, what: str = "cancelled", *, where: object = "", fix: str = "") -> None:

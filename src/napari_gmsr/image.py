@@ -23,8 +23,9 @@ class RGBImage:
     Parameters
     ----------
     data
-        float32 array (y, x, 3), red, green, blue; 0 is black, 1 is the sensor's or encoding's full scale.
-        Files with float samples may hold values outside [0, 1]; reconstruction clips them and says so.
+        float32 array (y, x, 3), red, green, blue; 0 is black, 1 is the sensor's or encoding's full
+        scale. Files with float samples may hold values outside [0, 1]; reconstruction clips them
+        and says so.
     encoding
         How the numbers relate to light.
     bit_depth
@@ -71,8 +72,8 @@ def as_rgb_image(
     Parameters
     ----------
     picture
-        (y, x, 3): unsigned integers are divided by their type's full scale and taken for sRGB, as cameras and programs write them;
-        floats are taken as they are.
+        (y, x, 3): unsigned integers are divided by their type's full scale and taken for sRGB, as
+        cameras and programs write them; floats are taken as they are.
     float_encoding
         What floats mean.
     name
@@ -81,7 +82,8 @@ def as_rgb_image(
     Raises
     ------
     InputError
-        Where the array has another shape, no numbers, or signed integers, whose full scale nobody knows.
+        Where the array has another shape, no numbers, or signed integers, whose full scale nobody
+        knows.
     """
     if isinstance(picture, RGBImage):
         return picture

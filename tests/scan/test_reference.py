@@ -80,7 +80,9 @@ def test_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(1, 3, 4, 2, dtype=torch.float64, requires_grad=True)
     weights = [w.requires_grad_() for w in p]
     assert torch.autograd.gradcheck(
-        lambda x, *w: reference.selective_scan_2d(x, ScanParameters(*w)), (x, *weights), fast_mode=True
+        lambda x, *w: reference.selective_scan_2d(x, ScanParameters(*w)),
+        (x, *weights),
+        fast_mode=True,
     )
 
 

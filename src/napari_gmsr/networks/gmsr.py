@@ -1,8 +1,9 @@
 """GMSR-Net: stacked gradient-guided Mamba blocks (Wang et al., arXiv 2405.07777, Fig. 2).
 
-Modules carry the names of the paper's boxes. Where paper and reference implementation differ, the numbers follow the implementation,
-except that normalisation is per picture: a result never depends on its batch mates, and a flat picture stays finite.
-Features are kept channel-last, (N, H, W, c), so that a pixel's channels lie together for the scan.
+Modules carry the names of the paper's boxes. Where paper and reference implementation differ, the
+numbers follow the implementation, except that normalisation is per picture: a result never depends
+on its batch mates, and a flat picture stays finite. Features are kept channel-last, (N, H, W, c),
+so that a pixel's channels lie together for the scan.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class GMSRNet(nn.Module):
     Parameters
     ----------
     widths
-        Channels of each Gradient Mamba block; the last is the number of bands. The paper's network is (10, 20, 31).
+        Channels of each Gradient Mamba block; the last is the number of bands. The paper's network
+        is (10, 20, 31).
     drop_path
         Probability that a picture's VSS branch is dropped in training.
 
     Attributes
     ----------
+    bands
+        Number of bands of the cube.
     engine
         Name of the scan engine, or ``auto``: see `napari_gmsr.scan.choose_engine`.
     """
@@ -64,6 +68,7 @@ class GMSRNet(nn.Module):
                 fix="Give at least one block of two channels.",
             )
         self.widths = tuple(int(c) for c in widths)
+        self.bands = self.widths[-1]
         self.engine = "auto"
         self.spatial_attention = SpatialGradientAttention()  # one module, shared by all blocks
         self.blocks = nn.ModuleList(
@@ -73,8 +78,9 @@ class GMSRNet(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Reconstruct spectra; (N, 3, H, W) -> (N, bands, H, W), neither clamped nor clipped."""
-        gradients = torch.is_grad_enabled() and (
-            rgb.requires_grad or any(p.requires_grad for p in self.parameters())
+        gradients = self.training or (
+            torch.is_grad_enabled()
+            and (rgb.requires_grad or any(p.requires_grad for p in self.parameters()))
         )
         engine = choose_engine(rgb.device, self.engine, gradients=gradients).name
         if engine == "cpu":
@@ -92,7 +98,7 @@ class GMSRNet(nn.Module):
 
     @property
     def reference_parameter_count(self) -> int:
-        """Parameters as the reference implementation counts them: with two unused vectors of scales a block."""
+        """Parameters as the reference counts them: with two unused vectors of scales a block."""
         return sum(p.numel() for p in self.parameters()) + 2 * sum(self.widths)
 
 
@@ -171,7 +177,7 @@ class SS2D(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the scan's weights as Mamba does: steps log-uniform in [1e-3, 1e-1], A = -(1..16)."""
+        """Draw the scan's weights as Mamba does: log-uniform steps in [1e-3, 0.1], A = -(1..16)."""
         with torch.no_grad():
             nn.init.uniform_(
                 self.x_proj, -(self.x_proj.shape[-1] ** -0.5), self.x_proj.shape[-1] ** -0.5
@@ -214,8 +220,8 @@ class SpatialGradientAttention(nn.Module):
 class SpectralGradientAttention(nn.Module):
     """Spectral gradient attention, Eqs. (4) to (6).
 
-    The implementation passes both pooled vectors through the same two 1x1 convolutions, and applies a second sigmoid to their sum, so
-    that the gate lies in (0.5, 0.881).
+    The implementation passes both pooled vectors through the same two 1x1 convolutions, and applies
+    a second sigmoid to their sum, so that the gate lies in (0.5, 0.881).
 
     Parameters
     ----------
@@ -239,7 +245,7 @@ class SpectralGradientAttention(nn.Module):
 
 
 def _spatial_difference(a: Tensor, dim: int) -> Tensor:
-    """Forward difference, as long as its input: the last repeats the third last, as reflection padding of the differences does.
+    """Forward difference, as long as its input: reflection repeats the third last at the end.
 
     With two pixels there is one difference, and it is repeated; with one pixel it is zero.
     """

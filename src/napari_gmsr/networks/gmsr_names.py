@@ -1,4 +1,4 @@
-"""The reference implementation's parameter names, so that its checkpoints load and ours can be given back."""
+"""The reference implementation's parameter names: its checkpoints load, ours can be given back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _UNUSED = re.compile(r"VSS\d+\.skip_scale2?$")
 
 
 def is_reference_state(state: Mapping[str, Tensor]) -> bool:
-    """Say whether a state_dict has the reference implementation's names (also behind ``module.``)."""
+    """Say whether a state_dict has the reference's names, also behind ``module.``."""
     return any(name.removeprefix("module.") == "output1.weight" for name in state)
 
 
@@ -49,8 +49,8 @@ def from_reference_state(state: Mapping[str, Tensor]) -> GMSRNet:
     Parameters
     ----------
     state
-        Tensors by the reference names, also behind ``module.`` as its data-parallel training leaves them.
-        The unused ``skip_scale`` vectors are passed over.
+        Tensors by the reference names, also behind ``module.`` as its data-parallel training leaves
+        them. The unused ``skip_scale`` vectors are passed over.
 
     Returns
     -------
@@ -80,7 +80,8 @@ def from_reference_state(state: Mapping[str, Tensor]) -> GMSRNet:
                 f"tensor {_reference_name(name)} {found}",
                 fix="Give a state_dict of the reference GMSR-Net.",
             )
-        # 1x1 convolutions are linear maps over channels; A and D are stored with direction and channel in one axis.
+        # 1x1 convolutions are linear maps over channels; A and D are stored with direction and
+        # channel in one axis.
         ours[name] = tensor.to(torch.float32).reshape(parameter.shape)
     if theirs:
         raise CheckpointError(

@@ -70,6 +70,7 @@ class RootPolynomialRegression(nn.Module):
 
     def __init__(self, bands: int = 31) -> None:
         super().__init__()
+        self.bands = bands
         self.register_buffer("coefficients", torch.zeros(bands, N_FEATURES, dtype=torch.float64))
 
     def fit(self, rgb: Tensor, spectra: Tensor) -> RootPolynomialRegression:

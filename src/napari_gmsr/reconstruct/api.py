@@ -50,17 +50,20 @@ def reconstruct(
     Parameters
     ----------
     rgb
-        An `RGBImage`, or an array (y, x, 3): unsigned integers are taken for sRGB, floats in [0, 1] for what the model expects.
+        An `RGBImage`, or an array (y, x, 3): unsigned integers are taken for sRGB, floats in [0, 1]
+        for what the model expects.
     model
         Name of a shipped checkpoint, path of one, or a loaded model.
     mode
-        ``whole``: the picture at once, with its global context. ``tiled``: overlapping tiles, smoothly blended; any size. ``paper``:
-        the paper's test (128-pixel tiles on two grids, and flipped). ``auto``: whole where it fits in memory, else tiled. Tiles see less
-        context than the whole picture does, so their result differs by construction.
+        ``whole``: the picture at once, with its global context. ``tiled``: overlapping tiles,
+        smoothly blended; any size. ``paper``: the paper's test (128-pixel tiles on two grids, and
+        flipped). ``auto``: whole where it fits in memory, else tiled. Tiles see less context than
+        the whole picture does, so their result differs by construction.
     device
         ``auto``, ``cpu``, ``cuda`` (also with an index) or ``mps``.
     ensemble
-        Mean over the picture's eight flips and rotations; their standard deviation is the cube's ``spread``.
+        Mean over the picture's eight flips and rotations; their standard deviation is the cube's
+        ``spread``.
     progress
         Called after every tile.
     engine
@@ -73,7 +76,8 @@ def reconstruct(
     Returns
     -------
     SpectralCube
-        Values in [0, 1]: what the network gives, clipped as in the paper's test. Its provenance says what was done and why.
+        Values in [0, 1]: what the network gives, clipped as in the paper's test. Its provenance
+        says what was done and why.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def reconstruct(
     bands = len(model.card.wavelengths_nm)
     gathered = SelfEnsemble(_new_cube((bands, *picture.shape)), keep_spread=ensemble)
     for transform in views:
-        view = np.ascontiguousarray(transform.apply(picture.data))
+        view = transform.apply(picture.data)
         cube = _new_cube((bands, *view.shape[:2])) if ensemble else gathered.mean
         _run(plan_, view, network, cube, report)
         if ensemble:
@@ -145,7 +149,7 @@ class _Network:
 
     def __call__(self, picture: Floats) -> Floats:
         side = self._plan.tile or max(picture.shape)
-        batch = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None]
+        batch = torch.from_numpy(picture.copy()).movedim(-1, 0)[None]
         with (
             named_out_of_memory(self._name, self._device, side),
             torch.inference_mode(),
@@ -167,7 +171,7 @@ def _run(p: Plan, picture: Floats, predict: Predict, cube: Floats, report: Repor
 
 
 def _new_cube(shape: tuple[int, ...]) -> Floats:
-    """Give a cube of zeros: in memory where half of what is free holds it, otherwise in a temporary file."""
+    """Give a cube of zeros: in half the free memory, or else in a temporary file."""
     size = int(np.prod(shape)) * 4
     if size <= psutil.virtual_memory().available // 2:
         return np.zeros(shape, np.float32)

@@ -76,7 +76,7 @@ def exact_float32() -> Iterator[None]:
 
 @contextmanager
 def named_out_of_memory(what: str, device: torch.device, tile: int) -> Iterator[None]:
-    """Turn PyTorch's out-of-memory errors (RuntimeErrors, which napari's workers drop) into ours."""
+    """Turn PyTorch's out-of-memory errors, which are RuntimeErrors, into ours."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:

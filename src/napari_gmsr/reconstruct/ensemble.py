@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Transform:
-    """One of the square's eight symmetries: perhaps transposed, then perhaps flipped along y and x."""
+    """One of the square's eight symmetries: a transposition or none, then flips or none."""
 
     transpose: bool
     flip_y: bool
@@ -26,7 +26,7 @@ class Transform:
         return view[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
     def undo(self, cube: Floats) -> Floats:
-        """(band, y, x) of the transformed picture -> the cube in the picture's own orientation, as a view."""
+        """(band, y, x) of the transformed picture -> in the picture's orientation, as a view."""
         view = cube[:, :: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
         return view.swapaxes(1, 2) if self.transpose else view
 

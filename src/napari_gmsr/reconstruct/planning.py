@@ -15,7 +15,8 @@ __all__ = ["MODES", "Plan", "plan"]
 MODES = ("auto", "whole", "tiled", "paper")
 """How a picture is reconstructed; see `napari_gmsr.reconstruct`."""
 
-# Bytes of working memory for each pixel of one tile, without the cube itself; measured by benchmarks/memory.py.
+# Bytes of working memory for each pixel of one tile, without the cube itself; measured by
+# benchmarks/memory.py.
 _BYTES_PER_PIXEL = {"cpu": 1400, "reference": 4200, "fused": 2400}
 # What a run may take of the memory that is free.
 _SHARE = 0.6
@@ -66,7 +67,8 @@ def plan(
     shape
         Height and width in pixels.
     mode
-        One of `MODES`. ``auto`` is whole where that fits in 60 % of the free memory, and tiled otherwise.
+        One of `MODES`. ``auto`` is whole where that fits in 60 % of the free memory, and tiled
+        otherwise.
     device
         Where the network runs.
     engine

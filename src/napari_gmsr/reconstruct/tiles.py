@@ -43,7 +43,8 @@ def cuts(length: int, tile: int, overlap: int) -> list[Cut]:
     tile
         Pixels of a tile; all have this size unless the axis is shorter.
     overlap
-        Least number of pixels that neighbours share, below ``tile``; the weights fade over what they share.
+        Least number of pixels that neighbours share, below ``tile``; the weights fade over what
+        they share.
 
     Returns
     -------
@@ -96,10 +97,11 @@ def blend_tiles(
 
 
 def paper_tiles(picture: Floats, predict: Predict, cube: Floats, report: Reporter) -> None:
-    """Reconstruct as the paper's test does: 128-pixel tiles, a second grid half a tile off, flipped too.
+    """Reconstruct as the paper's test does: 128-pixel tiles on two grids, and flipped too.
 
-    The mean over both orientations of the mean over both grids; pixels that the second grid does not reach have the first alone. A
-    tile that would leave the picture is moved back inside, and its own pixels only are taken: the notes on the reference say nothing of them.
+    The mean over both orientations of the mean over both grids; pixels that the second grid does
+    not reach have the first alone. A tile that would leave the picture is moved back inside, and
+    its own pixels only are taken: the notes on the reference say nothing of them.
 
     Parameters
     ----------

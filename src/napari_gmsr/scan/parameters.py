@@ -12,7 +12,7 @@ STATE_SIZE = 16
 """States of each channel (N in the Mamba paper)."""
 
 DIRECTIONS = ("rows", "columns", "rows reversed", "columns reversed")
-"""Order of the directions in every stacked weight: row by row, column by column, and both backwards."""
+"""Order of the directions in every stacked weight: by rows, by columns, and both backwards."""
 
 
 class ScanParameters(NamedTuple):

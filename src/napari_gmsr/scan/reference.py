@@ -1,13 +1,15 @@
-r"""The scan in plain PyTorch: any device, differentiable, bounded memory. The truth for the other engines.
+r"""The scan in plain PyTorch: any device, differentiable, bounded memory; the other engines' truth.
 
-For a sequence :math:`s_l` of pixels (Gu and Dao, arXiv 2312.00752, in VMamba's four directions, arXiv 2401.10166):
+For a sequence :math:`s_l` of pixels (Gu and Dao, arXiv 2312.00752, in VMamba's four directions,
+arXiv 2401.10166):
 
 .. math::
     [r; B; C]_l &= X s_l, \qquad \Delta_l = \mathrm{softplus}(W r_l + \beta) \\
     h_l &= e^{\Delta_l A} h_{l-1} + \Delta_l B_l s_l, \qquad y_l = C_l h_l + D s_l
 
-A loop over every pixel would take as many kernel launches as pixels. The sequence is cut into chunks that run side by side from a zero
-state; a prefix scan over the chunks gives the state that truly enters each, and its decayed part is added to the outputs.
+A loop over every pixel would take as many kernel launches as pixels. The sequence is cut into
+chunks that run side by side from a zero state; a prefix scan over the chunks gives the state that
+truly enters each, and its decayed part is added to the outputs.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
 
 __all__ = ["selective_scan_2d"]
 
-# Pixels of all pictures whose step, B and C exist at once; bounds memory whatever the picture's size.
+# Pixels of all pictures whose step, B and C exist at once; bounds memory whatever the picture's
+# size.
 _PIXELS_PER_SEGMENT = 1 << 18
-# States that one step of the chunk loop updates: enough to fill a GPU, few enough to stay in a CPU's cache.
+# States that one step of the chunk loop updates: enough to fill a GPU, few enough to stay in a
+# CPU's cache.
 _STATES_PER_STEP = {"cuda": 1 << 22, "cpu": 1 << 19}
 
 
@@ -56,7 +60,7 @@ def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
 
 
 def _scan_lines(image: Tensor, p: ScanParameters, backwards: bool) -> Tensor:
-    """Scan (N, lines, length, e) line after line, segment by segment; the state goes from one segment to the next."""
+    """Scan (N, lines, length, e) line after line; the state goes from segment to segment."""
     pictures, lines, length, channels = image.shape
     state = image.new_zeros(pictures, channels, STATE_SIZE)
     remember_little = torch.is_grad_enabled() and (
@@ -82,7 +86,7 @@ def _segments(lines: int, size: int, backwards: bool) -> Iterator[slice]:
 
 
 def _scan_segment(s: Tensor, state: Tensor, p: ScanParameters) -> tuple[Tensor, Tensor]:
-    """Scan s (N, L, e) from `state` (N, e, 16); return y (N, L, e) and the state after the last pixel."""
+    """Scan s (N, L, e) from `state` (N, e, 16); return y (N, L, e) and the last state."""
     pictures, length, channels = s.shape
     A = -torch.exp(p.A_log)  # (e, 16)
     r, B, C = (s @ p.x_proj.T).split([p.rank, STATE_SIZE, STATE_SIZE], dim=-1)
@@ -94,7 +98,7 @@ def _scan_segment(s: Tensor, state: Tensor, p: ScanParameters) -> tuple[Tensor, 
     chunks = -(-length // steps)
 
     def cut(t: Tensor) -> Tensor:
-        """(N, L, c) -> (N, chunks, steps, c); the padding has dt = 0, which neither decays nor adds."""
+        """(N, L, c) -> (N, chunks, steps, c); padded by dt = 0, which does nothing."""
         t = F.pad(t, (0, 0, 0, chunks * steps - length))
         return t.reshape(pictures, chunks, steps, -1)
 
@@ -121,8 +125,8 @@ def _scan_segment(s: Tensor, state: Tensor, p: ScanParameters) -> tuple[Tensor, 
 def _states_between_chunks(decay: Tensor, end: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """Prefix scan over chunks, by doubling.
 
-    From each chunk's decay and end state, both (N, chunks, e, 16), and the state before the first, give the state that enters each
-    chunk and the one that leaves the last.
+    From each chunk's decay and end state, both (N, chunks, e, 16), and the state before the first,
+    give the state that enters each chunk and the one that leaves the last.
     """
     end = torch.cat([end[:, :1] + decay[:, :1] * state[:, None], end[:, 1:]], dim=1)
     distance = 1
@@ -140,7 +144,7 @@ def _states_between_chunks(decay: Tensor, end: Tensor, state: Tensor) -> tuple[T
 
 
 def _decayed(entering: Tensor, elapsed: Tensor, A: Tensor, C: Tensor, states: int) -> Tensor:
-    """Output of the entering states (N, chunks, e, 16) at every step: C exp(A elapsed) h, (N, chunks, steps, e)."""
+    """What the entering states (N, chunks, e, 16) give at every step: C exp(A elapsed) h."""
     block = max(1, states // entering.numel())
     pieces = []
     for start in range(0, elapsed.shape[2], block):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -97,8 +98,9 @@ def read_network(path: str | Path) -> tuple[nn.Module, ModelCard]:
     Parameters
     ----------
     path
-        A ``.safetensors`` file of `save_checkpoint`, or a ``.pth``, ``.pt`` or ``.ckpt`` whose content is a state_dict, alone or under the
-        key ``state_dict``. Its card is made up from what the reference implementation is known to take.
+        A ``.safetensors`` file of `save_checkpoint`, or a ``.pth``, ``.pt`` or ``.ckpt`` whose
+        content is a state_dict, alone or under the key ``state_dict``. Its card is made up from
+        what the reference implementation is known to take.
 
     Returns
     -------
@@ -110,7 +112,8 @@ def read_network(path: str | Path) -> tuple[nn.Module, ModelCard]:
     Raises
     ------
     CheckpointError
-        Where the file is missing, no checkpoint, of another architecture, or would have to be unpickled.
+        Where the file is missing, no checkpoint, of another architecture, or would have to be
+        unpickled.
     """
     path = Path(path)
     _must_exist(path)
@@ -142,6 +145,12 @@ def _read_ours(path: Path) -> tuple[nn.Module, ModelCard]:
             where=path,
             fix="Train or export the checkpoint again with this version.",
         ) from error
+    if network.bands != len(card.wavelengths_nm):
+        raise CheckpointError(
+            f"{len(card.wavelengths_nm)} wavelengths on its card, but {network.bands} bands",
+            where=path,
+            fix="Train or export the checkpoint again with this version.",
+        )
     return network.eval(), card
 
 
@@ -151,12 +160,16 @@ def _read_reference(path: Path) -> tuple[nn.Module, ModelCard]:
     from napari_gmsr.networks.gmsr_names import from_reference_state, is_reference_state
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # guesses about foreign pickles, which the errors below replace
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            "a pickle that holds more than tensors; it is not opened, since it could run code",
+            "not a pickle of tensors alone; anything else could run code, so it is not opened",
             where=path,
-            fix="Save its state_dict alone: torch.save(model.state_dict(), path).",
+            fix=f"{_WHAT_IS_READ} torch.save(model.state_dict(), path) writes one.",
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
@@ -185,7 +198,7 @@ def _reference_card(path: Path, widths: tuple[int, ...]) -> ModelCard:
 
     if widths[-1] != WAVELENGTHS_NM.size:
         raise CheckpointError(
-            f"{widths[-1]} bands, and a file of the reference implementation says nothing of wavelengths",
+            f"{widths[-1]} bands, and such a file says nothing of their wavelengths",
             where=path,
             fix=f"Give a checkpoint of {WAVELENGTHS_NM.size} bands, 400 to 700 nm.",
         )

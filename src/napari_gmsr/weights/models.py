@@ -58,7 +58,8 @@ def load_model(name_or_path: str | Path) -> Model:
     Parameters
     ----------
     name_or_path
-        A name from `list_models`, or the path of a checkpoint. A name wins over a file of the same name.
+        A name from `list_models`, or the path of a checkpoint. A name wins over a file of the same
+        name.
 
     Returns
     -------
