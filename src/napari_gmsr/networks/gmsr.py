@@ -84,9 +84,9 @@ class GMSRNet(nn.Module):
         )
         engine = choose_engine(rgb.device, self.engine, gradients=gradients).name
         if engine == "cpu":
-            from napari_gmsr.networks import gmsr_cpu
+            from napari_gmsr.networks.gmsr_cpu import evaluate
 
-            return gmsr_cpu.evaluate(self, rgb)
+            return evaluate(self, rgb)
 
         def scan(x: Tensor, parameters: ScanParameters) -> Tensor:
             return selective_scan_2d(x, parameters, engine)
@@ -122,7 +122,7 @@ class GradientMambaBlock(nn.Module):
 
     def forward(self, x: Tensor, spatial_attention: SpatialGradientAttention, scan: Scan) -> Tensor:
         """(N, H, W, c_in) -> (N, H, W, c)."""
-        a = self.expand(x)
+        a: Tensor = self.expand(x)
         branches = [self.vss(a, scan), spatial_attention(a), self.spectral_attention(a)]
         return a + F.gelu(self.fuse(torch.cat(branches, dim=-1)))
 
@@ -146,7 +146,7 @@ class VSSBlock(nn.Module):
 
     def forward(self, a: Tensor, scan: Scan) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
-        x = self.ss2d(self.norm(a), scan)
+        x: Tensor = self.ss2d(self.norm(a), scan)
         if self.training and self.drop_path > 0:
             keep = 1 - self.drop_path
             x = x * (torch.rand(len(x), 1, 1, 1, device=x.device) < keep) / keep
@@ -194,7 +194,9 @@ class SS2D(nn.Module):
         x, z = self.in_proj(x).chunk(2, dim=-1)  # (N, H, W, e) each
         x = self.depthwise(x.movedim(-1, 1)).movedim(1, -1)
         y = scan(F.silu(x).contiguous(), self.scan_parameters)
-        return self.out_proj(self.norm(y) * F.silu(z))
+        gated: Tensor = self.norm(y) * F.silu(z)
+        out: Tensor = self.out_proj(gated)
+        return out
 
     @property
     def scan_parameters(self) -> ScanParameters:

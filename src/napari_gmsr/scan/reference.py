@@ -89,7 +89,7 @@ def _scan_segment(s: Tensor, state: Tensor, p: ScanParameters) -> tuple[Tensor, 
     """Scan s (N, L, e) from `state` (N, e, 16); return y (N, L, e) and the last state."""
     pictures, length, channels = s.shape
     A = -torch.exp(p.A_log)  # (e, 16)
-    r, B, C = (s @ p.x_proj.T).split([p.rank, STATE_SIZE, STATE_SIZE], dim=-1)
+    r, B, C = torch.split(s @ p.x_proj.T, [p.rank, STATE_SIZE, STATE_SIZE], dim=-1)
     dt = F.softplus(r @ p.dt_proj.T + p.dt_bias)
 
     states = _STATES_PER_STEP.get(s.device.type, _STATES_PER_STEP["cuda"])
@@ -144,7 +144,7 @@ def _states_between_chunks(decay: Tensor, end: Tensor, state: Tensor) -> tuple[T
 
 
 def _decayed(entering: Tensor, elapsed: Tensor, A: Tensor, C: Tensor, states: int) -> Tensor:
-    """What the entering states (N, chunks, e, 16) give at every step: C exp(A elapsed) h."""
+    """Give what is left of the entering states at every step: C exp(A elapsed) h."""
     block = max(1, states // entering.numel())
     pieces = []
     for start in range(0, elapsed.shape[2], block):

@@ -204,8 +204,8 @@ def _reference_card(path: Path, widths: tuple[int, ...]) -> ModelCard:
         )
     return ModelCard(
         name=path.stem,
-        summary="Weights of the reference GMSR-Net; for linear pictures through the CIE 1964 observer "
-        "if it was trained on NTIRE2020 Clean.",
+        summary="Weights of the reference GMSR-Net, "
+        "for linear CIE 1964 pictures if trained on NTIRE2020 Clean.",
         network="gmsr",
         arguments={"widths": list(widths)},
         wavelengths_nm=tuple(WAVELENGTHS_NM.tolist()),
