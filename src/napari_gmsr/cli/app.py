@@ -17,6 +17,8 @@ __all__ = ["app", "main"]
 
 # The base of typer's errors of usage, which typer itself names only through this child.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
+# The exit code of a shell's command that Ctrl+C ended.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="napari-gmsr",
@@ -73,13 +75,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except GMSRError as error:
         return _fail(settings, str(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(settings, "interrupted; what is finished is kept", 130)
+        result = _INTERRUPTED
     except Exception as error:
         if isinstance(error, _UsageError):
             return _fail(settings, _usage(error), 2)
         what = f"unexpected {type(error).__name__}: {one_line(str(error))}"
         fix = "--verbose shows where; please report it with the output of `napari-gmsr doctor`"
         return _fail(settings, f"{what} ({fix})", 1)
+    if result == _INTERRUPTED:  # newer versions of typer return it, older ones raise
+        return _fail(settings, "interrupted; what is finished is kept", _INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

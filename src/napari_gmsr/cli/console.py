@@ -66,15 +66,13 @@ def progress(title: str) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task(title, total=None)
 
         def show(step: Progress) -> None:
-            bars.update(
-                task, completed=step.done, total=step.total, description=f"{title}: {step.message}"
-            )
+            bars.update(task, completed=step.done, total=step.total)
 
         yield show
 
 
 def _plain_lines(title: str) -> Callable[[Progress], None]:
-    shown = -1
+    shown = 0
 
     def show(step: Progress) -> None:
         # Ten lines a picture are enough, however many tiles it has.
@@ -82,6 +80,6 @@ def _plain_lines(title: str) -> Callable[[Progress], None]:
         tenth = 10 * step.done // max(1, step.total)
         if tenth > shown:
             shown = tenth
-            print(f"{title}: {step.done}/{step.total} {step.message}", file=sys.stderr, flush=True)
+            print(f"{title}: {step.message}", file=sys.stderr, flush=True)
 
     return show

@@ -32,11 +32,14 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:
     """Compare a cube with the truth: error metrics, the paper's and the standard ones."""
+    from napari_gmsr.evaluate import comparison_figure, save_figure
     from napari_gmsr.evaluate import evaluate as compare
     from napari_gmsr.io import read_cube
 
     prediction = read_cube(cube)
     measured = read_cube(truth, variable=variable, scale=scale)
     evaluation = compare(prediction, measured)
-    if as_json:
-        print(json.dumps(evaluation.to_dict(), indent=2))
+    if figure is not None:
+        drawn = comparison_figure(None, prediction, measured)
+        save_figure(drawn, figure, overwrite=overwrite)
+    print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())

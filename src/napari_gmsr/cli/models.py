@@ -13,7 +13,7 @@ __all__ = ["models"]
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A shipped model or a checkpoint file.")
+        str | None, typer.Argument(metavar="NAME", help="A shipped model or a checkpoint file.")
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -24,7 +24,7 @@ def models(
 
     if name is None:
         cards = list_models()
-        width = max(len(card.name) for card in cards)
+        width = max((len(card.name) for card in cards), default=0)
         for card in cards:
             print(f"{card.name:{width}}  {card.summary}")
         return

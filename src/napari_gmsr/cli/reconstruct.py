@@ -48,7 +48,7 @@ class Format(StrEnum):
 
 def reconstruct(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="RGB pictures: png, jpg, tif, bmp.")
+        list[Path], typer.Argument(metavar="PHOTO", help="RGB pictures: png, jpg, tif, bmp.")
     ],
     out: Annotated[
         Path,
@@ -68,9 +68,7 @@ def reconstruct(
     ] = Mode.auto,
     encoding: Annotated[
         Encoding | None,
-        typer.Option(
-            help="How the pictures' numbers relate to light, where the file says otherwise."
-        ),
+        typer.Option(help="How the numbers relate to light; by default as the file is read."),
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")
@@ -92,8 +90,8 @@ def reconstruct(
     """Reconstruct the spectra of RGB pictures and write a cube for each."""
     targets = _targets(photos, out, format)
 
-    from napari_gmsr.reconstruct import reconstruct as reconstruct_picture
     from napari_gmsr.io import read_rgb
+    from napari_gmsr.reconstruct import reconstruct as reconstruct_picture
     from napari_gmsr.weights import load_model
 
     loaded = load_model(model)
@@ -101,13 +99,15 @@ def reconstruct(
     for photo, target in targets.items():
         start = time.perf_counter()
         try:
-            if target.exists() and not overwrite:  # noticed before the work, not after
+            # What would keep the cube from being written is noticed before the work, not after.
+            if target.exists() and not overwrite:
                 raise OutputError(
                     "this file exists", where=target, fix="Give another name, or --overwrite."
                 )
             picture = read_rgb(photo)
             if encoding is not None:
                 picture = replace(picture, encoding=encoding.value)
+            _make_folder(target.parent)
             with progress(photo.name) as show:
                 cube = reconstruct_picture(
                     picture,
@@ -120,7 +120,6 @@ def reconstruct(
                     tile=tile,
                     overlap=overlap,
                 )
-            target.parent.mkdir(parents=True, exist_ok=True)
             written = cube.save(target, overwrite=overwrite)
         except GMSRError as error:
             if len(targets) == 1:
@@ -138,17 +137,19 @@ def reconstruct(
 
 def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path, Path]:
     """Return where each picture's cube goes."""
-    suffix = out.suffix.lower().removeprefix(".")
-    if suffix in list(Format):
+    from napari_gmsr.io import supported_suffixes
+
+    suffix = out.suffix.lower()
+    if suffix in supported_suffixes("output"):
         if len(photos) > 1:
             raise InputError(
                 f"{len(photos)} pictures do not fit into one file",
                 where=out,
                 fix="Give a folder, and the format with --format.",
             )
-        if format not in (None, suffix):
+        if format is not None and suffix != f".{format}":
             raise InputError(
-                f"the file's name says {suffix}, --format says {format}",
+                f"--format says {format}, the file's name does not",
                 where=out,
                 fix="Give one of them.",
             )
@@ -174,8 +175,23 @@ def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path,
     return targets
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder cannot be made: {error.strerror}",
+            where=folder,
+            fix="Give a folder that you may write to.",
+        ) from error
+
+
 def _report(photo: Path, cube: SpectralCube, written: Path, seconds: float) -> None:
     bands, height, width = cube.shape
-    print(f"{photo} -> {written}: {bands} bands of {height} x {width} in {seconds:.1f} s")
-    for note in cube.provenance.get("notes", ()):
+    done = cube.provenance
+    print(
+        f"{photo} -> {written}: {bands} bands of {height} x {width} pixels in {seconds:.1f} s "
+        f"({done['mode']}, {done['engine']} engine on {done['device']})"
+    )
+    for note in done["notes"]:
         print(f"  {note}")

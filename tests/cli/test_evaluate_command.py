@@ -1,0 +1,74 @@
+"""napari-gmsr evaluate."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.evaluate import evaluate
+from napari_gmsr.io import write_cube
+
+
+@pytest.fixture
+def cubes(tmp_path):
+    """A truth and a cube near it, as files."""
+    rng = np.random.default_rng(2)
+    truth = SpectralCube(rng.uniform(0.1, 0.9, (31, 12, 14)), name="truth")
+    near = SpectralCube(truth.data + rng.normal(0, 0.02, truth.shape).clip(-0.1, 0.1), name="near")
+    write_cube(near, tmp_path / "near.npz")
+    write_cube(truth, tmp_path / "truth.npz")
+    return near, truth
+
+
+def test_json_is_the_python_api_s(command, cubes, tmp_path):
+    code, printed, err = command(
+        "evaluate", tmp_path / "near.npz", tmp_path / "truth.npz", "--json"
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(printed) == evaluate(*cubes).to_dict()
+
+
+def test_the_table_names_both_sets(command, cubes, tmp_path):
+    code, printed, _ = command("evaluate", tmp_path / "near.npz", tmp_path / "truth.npz")
+    assert code == 0
+    assert "paper" in printed
+    assert "standard" in printed
+    assert f"{evaluate(*cubes).standard.rmse:.4f}" in printed
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_figure(command, refused, cubes, tmp_path, suffix):
+    figure = tmp_path / f"figure{suffix}"
+    arguments = ("evaluate", tmp_path / "near.npz", tmp_path / "truth.npz", "--figure", figure)
+    assert command(*arguments)[0] == 0
+    assert figure.stat().st_size > 1000
+    assert str(figure) in refused(*arguments)
+    assert command(*arguments, "--overwrite")[0] == 0
+
+
+def test_variable_and_scale_of_the_truth(command, refused, cubes, tmp_path):
+    near, truth = cubes
+    scaled = np.moveaxis(truth.data, 0, -1) * 7
+    savemat(tmp_path / "truth.mat", {"first": scaled, "second": scaled[::-1]})
+    near_file = tmp_path / "near.npz"
+    assert "second" in refused("evaluate", near_file, tmp_path / "truth.mat")
+    options = ("--variable", "first", "--scale", 7, "--json")
+    code, printed, _ = command("evaluate", near_file, tmp_path / "truth.mat", *options)
+    assert code == 0
+    expected = evaluate(near, truth).standard.rmse
+    assert json.loads(printed)["standard"]["rmse"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_truth_of_another_size(refused, cubes, tmp_path):
+    write_cube(SpectralCube(np.zeros((31, 5, 5)), name="small"), tmp_path / "small.npz")
+    message = refused("evaluate", tmp_path / "near.npz", tmp_path / "small.npz")
+    assert "12 x 14" in message
+    assert "5 x 5" in message
+
+
+def test_a_truth_that_is_no_cube(refused, cubes, tmp_path):
+    (tmp_path / "broken.mat").write_bytes(b"nothing of the kind")
+    message = refused("evaluate", tmp_path / "near.npz", tmp_path / "broken.mat")
+    assert str(tmp_path / "broken.mat") in message
