@@ -48,16 +48,20 @@ def _wavelengths(header: dict[str, str | list[str]]) -> np.ndarray | None:
 
 def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
     """Write header and data, band sequential; the spread has no place in this format."""
-    metadata = {
+    bands, height, width = cube.shape
+    fields = {
+        "samples": width,
+        "lines": height,
+        "bands": bands,
+        "header offset": 0,
+        "data type": 4,  # float32
+        "interleave": "bsq",
+        "byte order": 0,
         "wavelength": [repr(float(nm)) for nm in cube.wavelengths_nm],
         "wavelength units": "Nanometers",
         _METADATA_KEY: f"[{dump_metadata(cube)}]",
     }
-    with atomic_outputs([path.with_suffix(".img"), path], overwrite=overwrite) as (_, header):
-        spectral.io.envi.save_image(
-            header,
-            np.moveaxis(cube.data, 0, -1),
-            dtype=np.float32,
-            interleave="bsq",
-            metadata=metadata,
-        )
+    with atomic_outputs([path.with_suffix(".img"), path], overwrite=overwrite) as (data, header):
+        with data.open("wb") as stream:
+            stream.write(np.ascontiguousarray(cube.data, dtype="<f4").data)
+        spectral.io.envi.write_envi_header(header, fields)

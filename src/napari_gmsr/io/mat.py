@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ __all__ = ["read", "write"]
 
 _NUMERIC = {"double", "single"} | {f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)}
 _USERBLOCK = 512
-_HEADER_TEXT = b"MATLAB 7.3 MAT-file, Platform: Python, written by napari-gmsr"
+# By this text, the version 0x0200 and "MI" in the block before the HDF5 data MATLAB knows its file.
+_HEADER = (
+    b"MATLAB 7.3 MAT-file, Platform: Python, written by napari-gmsr".ljust(116)
+    + bytes(8)
+    + b"\x00\x02IM"
+)
 
 
 def read(path: Path, variable: str | None) -> StoredCube:
@@ -129,14 +135,18 @@ def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
     """
     metadata = np.frombuffer(dump_metadata(cube).encode("utf-16-le"), dtype=np.uint16)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        with h5py.File(temporary, "w", userblock_size=_USERBLOCK) as file:
+        # HDF5 builds the file in memory: on a disk that fills up it would crash the interpreter.
+        content = io.BytesIO()
+        with h5py.File(content, "w", userblock_size=_USERBLOCK) as file:
             _create_bands(file, "cube", cube.data)
             _create(file, "wavelengths_nm", cube.wavelengths_nm[:, np.newaxis], "double")
             text = _create(file, "metadata", metadata[:, np.newaxis], "char")
             text.attrs["MATLAB_int_decode"] = np.int32(2)
             if cube.spread is not None:
                 _create_bands(file, "spread", cube.spread)
-        _write_header(temporary)
+        content.seek(0)
+        content.write(_HEADER)
+        temporary.write_bytes(content.getbuffer())
 
 
 def _create(file: h5py.File, name: str, array: npt.NDArray[Any], matlab_class: str) -> h5py.Dataset:
@@ -151,9 +161,3 @@ def _create_bands(file: h5py.File, name: str, data: npt.NDArray[np.float32]) -> 
     dataset.attrs["MATLAB_class"] = np.bytes_("single")
     for index, band in enumerate(data):
         dataset[index] = band.T
-
-
-def _write_header(path: Path) -> None:
-    """Fill the block before the HDF5 data by which MATLAB knows its version: text, 0x0200, "MI"."""
-    with path.open("rb+") as stream:
-        stream.write(_HEADER_TEXT.ljust(116) + bytes(8) + b"\x00\x02IM")

@@ -103,8 +103,7 @@ def _wavelengths(
             step, start = step * transform["scale"][axis], start * transform["scale"][axis]
         elif transform["type"] == "translation":
             start += transform["translation"][axis]
-    wavelengths: npt.NDArray[np.float64] = (start + step * np.arange(shape[axis])) * unit
-    return wavelengths
+    return np.asarray((start + step * np.arange(shape[axis])) * unit, dtype=np.float64)
 
 
 def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
