@@ -1,0 +1,1 @@
+"""CUDA C++ kernels of the fused scan, and their compilation at run time."""

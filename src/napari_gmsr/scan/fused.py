@@ -1,0 +1,221 @@
+"""The scan as fused CUDA kernels, forward and backward, for NVIDIA cards.
+
+A picture's four sequences are cut into chunks that run side by side (Mamba's parallel form, Gu and Dao, arXiv 2312.00752): each
+chunk's end state from zero, a prefix scan over the chunks, then the outputs from the state that truly enters. The backward pass keeps
+nothing but its inputs and computes the states anew. Sums run in a fixed order, so that two runs give the same bits.
+
+A direction and its reverse share their pixels and are handled together; B, C and the step's r of a pair of directions exist at once.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from napari_gmsr.errors import EngineError
+from napari_gmsr.scan.cuda.kernels import TILE, DeviceKernels, Kernels, Layout, Walk
+from napari_gmsr.scan.cuda.nvrtc import nvrtc_version, supported_architectures
+from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
+
+__all__ = ["selective_scan_2d", "status"]
+
+_LOG2E = 1.4426950408889634
+_OLDEST = (7, 0)
+
+
+def status(device: torch.device | str = "cuda") -> tuple[bool, str]:
+    """Say whether the engine can run on a CUDA device, and why (not)."""
+    if not torch.cuda.is_available():
+        return False, "PyTorch sees no CUDA device"
+    capability = torch.cuda.get_device_capability(device)
+    name = torch.cuda.get_device_name(device)
+    if capability < _OLDEST:
+        return False, f"{name} is too old (compute capability {capability[0]}.{capability[1]})"
+    try:
+        version, architectures = nvrtc_version(), supported_architectures()
+    except EngineError as error:
+        return False, error.what
+    if 10 * capability[0] + capability[1] not in architectures:
+        return False, f"NVRTC {version[0]}.{version[1]} does not know {name}"
+    return True, f"fused kernels for {name}, compiled by NVRTC {version[0]}.{version[1]}"
+
+
+def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
+    """Scan every picture in four directions and add the four results.
+
+    Parameters
+    ----------
+    x
+        (N, H, W, e) float32 on a CUDA device, e even.
+    parameters
+        Weights of the scan, on the same device.
+
+    Returns
+    -------
+    Tensor
+        (N, H, W, e) float32.
+
+    Raises
+    ------
+    EngineError
+        Where the tensors are not float32 on a CUDA device.
+    """
+    if not x.is_cuda or x.dtype != torch.float32 or x.shape[-1] % 2:
+        raise EngineError(
+            f"it scans float32 on a CUDA device with an even number of channels, not {x.dtype} on "
+            f"{x.device} with {x.shape[-1]}",
+            where="engine 'fused'",
+            fix="Choose the reference engine.",
+        )
+    y: Tensor = _Scan.apply(_kernels(x.shape[-1], parameters.rank, x.device), x, *parameters)
+    return y
+
+
+@cache
+def _kernels(channels: int, rank: int, device: torch.device) -> DeviceKernels:
+    return DeviceKernels(Layout(channels, rank), device)
+
+
+class _Scan(torch.autograd.Function):
+    """The scan with its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, kernels: Kernels, x: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.kernels = kernels
+        x = x.contiguous()
+        ctx.save_for_backward(x, *parameters)
+        return scan(kernels, x, ScanParameters(*parameters))
+
+    @staticmethod
+    @once_differentiable  # type: ignore[misc]
+    def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
+        x, *parameters = ctx.saved_tensors
+        gradients = scan_gradients(
+            ctx.kernels, x, ScanParameters(*parameters), gy.float().contiguous()
+        )
+        return (None, *gradients)
+
+
+def scan(kernels: Kernels, x: Tensor, p: ScanParameters, chunk_length: int = 2 * TILE) -> Tensor:
+    """Forward scan of x (N, H, W, e), contiguous."""
+    y = torch.empty_like(x)
+    if not x.numel():
+        return y
+    layout = kernels.layout
+    groups, pairs = layout.forward
+    threads = 4 * groups * pairs
+    weights = _projection(layout, p.x_proj)
+    rates, dt_proj, dt_bias, skip = _coefficients(p)
+    for columns in (0, 1):
+        walk = _walk(x, columns, chunk_length)
+        blocks = -(-walk.total // groups)
+        projected = x.reshape(-1, layout.channels) @ weights[columns::2].flatten(0, 1).T
+        states = x.new_empty(2, walk.total, STATE_SIZE, layout.channels)
+        sums = x.new_empty(2, walk.total, layout.channels)
+        common = (x, projected, rates, dt_proj, dt_bias)
+        size = layout.forward_bytes()
+        kernels.launch("summarise", (blocks, 2, 1), threads, size, (*common, states, sums, walk))
+        _carry(kernels, states, sums, rates, walk, arrays=1)
+        kernels.launch(
+            "outputs", (blocks, 1, 1), threads, size, (*common, skip, states, y, walk)
+        )
+    return y
+
+
+def scan_gradients(
+    kernels: Kernels, x: Tensor, p: ScanParameters, gy: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x and of the five parameters, from that of y; x and gy (N, H, W, e) contiguous."""
+    if not x.numel():
+        return torch.empty_like(x), *(torch.zeros_like(t) for t in p)  # type: ignore[return-value]
+    layout = kernels.layout
+    channels, rank = layout.channels, layout.rank
+    groups, pairs = layout.backward
+    weights = _projection(layout, p.x_proj)
+    rates, dt_proj, dt_bias, skip = _coefficients(p)
+    gx = torch.empty_like(x)
+    gweights = torch.empty_like(weights)
+    gcoefficients = x.new_empty(4, STATE_SIZE + 2 + rank, channels)
+    pixels = x.reshape(-1, channels)
+    for columns in (0, 1):
+        walk = _walk(x, columns, TILE)
+        weight = weights[columns::2].flatten(0, 1)
+        projected = pixels @ weight.T
+        states = x.new_empty(2, 2, walk.total, STATE_SIZE, channels)  # the adjoint's come second
+        sums = x.new_empty(2, walk.total, channels)
+        kernels.launch(
+            "adjoint_summarise",
+            (-(-walk.total // layout.forward[0]), 2, 1),
+            4 * layout.forward[0] * layout.forward[1],
+            layout.forward_bytes(gradient=True),
+            (x, gy, projected, rates, dt_proj, dt_bias, states, sums, walk),
+        )
+        _carry(kernels, states, sums, rates, walk, arrays=2)
+        rounds = max(1, min(8, walk.total // (groups * 1536)))
+        blocks = -(-walk.total // (groups * rounds))
+        gprojected = torch.empty_like(projected)
+        partials = x.new_empty(2, blocks * groups, STATE_SIZE + 2 + rank, channels)
+        kernels.launch(
+            "backward",
+            (blocks, 1, 1),
+            4 * groups * pairs,
+            layout.backward_bytes,
+            (x, gy, projected, rates, dt_proj, dt_bias, skip, states)
+            + (gx, gprojected, partials, walk, rounds),
+        )
+        gcoefficients[columns::2] = partials.sum(1)
+        gx.view(-1, channels).addmm_(gprojected, weight)
+        gweights[columns::2] = _sum_of_outer_products(gprojected, pixels).unflatten(0, (2, -1))
+    grates, gskip, gbias = gcoefficients.split([STATE_SIZE, 1, 1 + rank], dim=1)
+    return (
+        gx,
+        torch.cat([gweights[:, 2 * STATE_SIZE :][:, :rank], gweights[:, : 2 * STATE_SIZE]], dim=1),
+        gbias[:, 1:].transpose(1, 2).contiguous(),
+        gbias[:, 0].contiguous(),
+        grates.transpose(1, 2) * -torch.exp(p.A_log),
+        gskip[:, 0].contiguous(),
+    )
+
+
+def _walk(x: Tensor, columns: int, chunk_length: int) -> Walk:
+    images, height, width, _ = x.shape
+    chunks = -(-height * width // chunk_length)
+    return Walk(height, width, columns, chunk_length, chunks, images * chunks)
+
+
+def _carry(
+    kernels: Kernels, states: Tensor, sums: Tensor, rates: Tensor, walk: Walk, arrays: int
+) -> None:
+    images = walk.total // walk.chunks
+    grid = (2 * images, kernels.layout.channels // 2, arrays)
+    kernels.launch("carry", grid, 1024, 0, (states, sums, rates, walk))
+
+
+def _projection(layout: Layout, x_proj: Tensor) -> Tensor:
+    """x_proj in the order of the kernels' rows, B, C, r, zeros: (4, row, e)."""
+    rank = layout.rank
+    padding = x_proj.new_zeros(4, layout.row - 2 * STATE_SIZE - rank, layout.channels)
+    return torch.cat([x_proj[:, rank:], x_proj[:, :rank], padding], dim=1)
+
+
+def _coefficients(p: ScanParameters) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Decay rates for powers of two, and the other weights, contiguous."""
+    rates = torch.exp(p.A_log) * -_LOG2E
+    return rates.contiguous(), p.dt_proj.contiguous(), p.dt_bias.contiguous(), p.D.contiguous()
+
+
+def _sum_of_outer_products(a: Tensor, b: Tensor, parts: int = 256) -> Tensor:
+    """a.T @ b for very long a (L, m) and b (L, n): by parts, which fill the card, then their sum in a fixed order."""
+    length = len(a) // parts
+    body = parts * length
+    rest = a[body:].T @ b[body:]
+    if not length:
+        return rest
+    products = torch.bmm(
+        a[:body].view(parts, length, -1).transpose(1, 2), b[:body].view(parts, length, -1)
+    )
+    return products.sum(0) + rest
