@@ -113,7 +113,7 @@ def test_band_colours_have_the_hues_of_the_spectrum():
 
 
 def test_band_colours_follow_the_standard_observer():
-    nm = np.arange(420.0, 661.0, 10.0)
+    nm = np.arange(440.0, 631.0, 10.0)
     xyz = np.array([colour.MSDS_CMFS["CIE 1931 2 Degree Standard Observer"][x] for x in nm])
     linear = np.maximum(colour.XYZ_to_RGB(xyz, "sRGB"), 0)
     expected = colour.eotf_inverse(linear / linear.max(axis=1, keepdims=True), "sRGB")

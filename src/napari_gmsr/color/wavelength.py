@@ -20,12 +20,12 @@ _LOBES = (
 
 
 def wavelength_to_rgb(nm: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a display colour for light of one wavelength: its hue at full brightness.
+    """Return a display colour for light of one wavelength.
 
     The chromaticity of monochromatic light lies outside every display's gamut: the negative part is
-    clipped, the largest channel is set to 1. Towards the ends of the visible range, below 420 and
-    above 680 nm, the colour fades to a third (in linear light), so that the ends look like ends and
-    stay visible. Beyond 380 and 780 nm it is a neutral grey.
+    clipped, the largest channel is set to 1. Towards the ends of the visible range, below 440 and
+    above 630 nm, the colour fades to 0.3 of it in linear light, so that the ends look like ends and
+    stay visible. Below 380 and above 780 nm it is a neutral grey.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def wavelength_to_rgb(nm: npt.ArrayLike) -> npt.NDArray[np.float64]:
     xyz = np.stack([_lobes(hue, lobes) for lobes in _LOBES], axis=-1)
     linear = np.maximum(xyz @ XYZ_TO_SRGB.T, 0.0)
     linear /= linear.max(axis=-1, keepdims=True)
-    fade = np.interp(wavelength, [380, 420, 680, 780], [0.33, 1.0, 1.0, 0.33])
+    fade = np.interp(wavelength, [380, 440, 630, 720], [0.3, 1.0, 1.0, 0.3])
     visible = (wavelength >= 380) & (wavelength <= 780)
     return linear_to_srgb(np.where(visible[..., None], linear * fade[..., None], 0.2))
 

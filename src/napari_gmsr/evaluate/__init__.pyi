@@ -3,6 +3,11 @@ from .evaluation import MetricRow as MetricRow
 from .evaluation import PaperMetrics as PaperMetrics
 from .evaluation import StandardMetrics as StandardMetrics
 from .evaluation import mean_evaluation as mean_evaluation
+from .figures import POINT_COLORS as POINT_COLORS
+from .figures import comparison_figure as comparison_figure
+from .figures import save_figure as save_figure
+from .maps import PAPER_COLORMAP as PAPER_COLORMAP
 from .maps import error_map as error_map
 from .metrics import evaluate as evaluate
 from .pairs import common_bands as common_bands
+from .points import representative_points as representative_points

@@ -12,7 +12,10 @@ from napari_gmsr.errors import InputError
 from napari_gmsr.evaluate.metrics import MRAE_EPSILON, spectral_angles_deg
 from napari_gmsr.evaluate.pairs import WAVELENGTH_TOLERANCE_NM, as_pair, require_finite
 
-__all__ = ["MapMetric", "error_map"]
+__all__ = ["PAPER_COLORMAP", "MapMetric", "error_map"]
+
+PAPER_COLORMAP = "turbo"
+"""The heatmaps' blue to red, by the name that Matplotlib and napari both know."""
 
 MapMetric = Literal["rmse", "sam", "mrae"]
 
