@@ -1,7 +1,6 @@
 import subprocess
 import sys
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,17 +131,17 @@ def test_what_cannot_be_drawn():
         comparison_figure(None, cube, pair_of(8, 9)[1])
 
 
-def test_global_settings_stay_as_they_are():
-    before = dict(mpl.rcParams)
-    comparison_figure(None, *pair_of(9, 9))
-    assert dict(mpl.rcParams) == before
+def test_a_figure_belongs_to_no_window_and_changes_no_setting():
     code = (
-        "import sys, numpy as np; from napari_gmsr.evaluate import comparison_figure as f; "
-        "from napari_gmsr.cube import SpectralCube as C; f(None, C(np.ones((31, 8, 8)))); "
-        "print('matplotlib.pyplot' in sys.modules, 'torch' in sys.modules)"
+        "import matplotlib as mpl, sys, numpy as np; before = dict(mpl.rcParams); "
+        "from napari_gmsr.evaluate import comparison_figure; "
+        "from napari_gmsr.cube import SpectralCube; "
+        "figure = comparison_figure(None, SpectralCube(np.ones((31, 8, 8)))); "
+        "import matplotlib.pyplot as plt; print(plt.get_fignums(), "
+        "dict(mpl.rcParams) == before, 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.split()[1] == "False"
+    assert out.stdout.split() == ["[]", "True", "False"]
 
 
 def test_representative_points_differ_in_their_spectra():

@@ -166,16 +166,16 @@ def _display(rgb: RGBImage | None, cube: SpectralCube) -> npt.NDArray[np.float32
 def _draw_title(
     figure: Figure, layout: Layout, cube: SpectralCube, truth: SpectralCube | None
 ) -> None:
-    y = 1 - (MARGIN + 0.02) / layout.height
+    y = layout.title_height
     x = layout.left / layout.width
     name = cube.name if len(cube.name) <= 48 else f"{cube.name[:47]}…"
-    figure.text(x, y, name, size=_LARGE, color=_INK, weight="bold", va="top")
+    figure.text(x, y, name, size=_LARGE, color=_INK, weight="bold", va="center")
     if truth is not None:
         rmse = sqrt(float(np.mean(error_map(cube, truth).astype(np.float64) ** 2)))
         angle = float(error_map(cube, truth, "sam").mean())
         text = f"RMSE {rmse:.4f}    SAM {angle:.1f}°"
         right = 1 - MARGIN / layout.width
-        figure.text(right, y, text, size=_NORMAL, color=_GREY, va="top", ha="right")
+        figure.text(right, y, text, size=_NORMAL, color=_GREY, va="center", ha="right")
 
 
 def _draw_picture(
@@ -249,8 +249,8 @@ def _draw_spectra(
     figure.legend(
         curves if truth is not None else curves[:1],
         ["reconstruction", "truth"][: 1 if truth is None else 2],
-        loc="upper right",
-        bbox_to_anchor=(1 - right / layout.width, 1 - (MARGIN - 0.02) / layout.height),
+        loc="center right",
+        bbox_to_anchor=(1 - right / layout.width, layout.title_height),
         ncols=2,
         fontsize=_SMALL,
         labelcolor=_INK,
@@ -311,6 +311,7 @@ def _draw_bands(
                     visible=True, color=tuple(wavelength_to_rgb(nm)), linewidth=3
                 )
                 axes.spines["top"].set_position(("outward", 1.5))
+                axes.spines["top"].set_capstyle("butt")
     if truth is not None:
         nms = [float(cube.wavelengths_nm[band]) for band in bands]
         _draw_errors(figure, layout, [error_map(cube, truth, "rmse", nm) for nm in nms], error_max)

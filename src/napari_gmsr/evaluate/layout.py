@@ -79,6 +79,11 @@ class Layout:
         return cls(height, MARGIN + label, top_height, picture, cell, rows, spectra, level)
 
     @property
+    def title_height(self) -> float:
+        """Where the middle of the title line lies, as a fraction from the bottom."""
+        return 1 - (MARGIN + _TITLE) / 2 / self.height
+
+    @property
     def spectrum_columns(self) -> int:
         """How many spectra stand side by side."""
         return min(self.spectra, 2)
