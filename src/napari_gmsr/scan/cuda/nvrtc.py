@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
@@ -67,14 +68,11 @@ def compile_cubin(source: str, options: Sequence[str], architecture: int) -> byt
     options = [*options, "--std=c++17", f"--gpu-architecture=sm_{architecture}"]
     key = hashlib.sha256(repr((source, options, nvrtc_version())).encode()).hexdigest()[:32]
     kept = _cache_folder() / f"{key}.cubin"
-    try:
+    if kept.is_file():
         return kept.read_bytes()
-    except OSError:
-        cubin = _compile(source, options)
-    try:
+    cubin = _compile(source, options)
+    with suppress(OSError):  # a folder that cannot be written only costs the next compilation
         _write_atomically(kept, cubin)
-    except OSError:
-        pass  # a folder that cannot be written only costs the next compilation
     return cubin
 
 
@@ -174,6 +172,8 @@ def _write_atomically(path: Path, data: bytes) -> None:
 def _nvrtc() -> ctypes.CDLL:
     for name in _nvrtc_names():
         try:
+            for builtins in Path(name).parent.glob("libnvrtc-builtins.so.*"):
+                ctypes.CDLL(str(builtins))  # NVRTC asks for it by name; so it is found beside it
             library = ctypes.CDLL(name)
         except OSError:
             continue
