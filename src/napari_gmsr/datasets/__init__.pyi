@@ -1,3 +1,5 @@
+from .generator import Recipe as Recipe
+from .generator import SceneGenerator as SceneGenerator
 from .simulated import sample_scene as sample_scene
 from .simulated import simulate_scene as simulate_scene
 from .spectra import ReflectanceSet as ReflectanceSet
