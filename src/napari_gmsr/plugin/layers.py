@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Image
 
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import InputError
 
 if TYPE_CHECKING:
     from napari.components import Dims, ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
 __all__ = [
     "add_cube",
+    "check_comparable",
     "cube_from_layer",
     "cube_layer_data",
     "cube_layer_kwargs",
@@ -99,8 +101,7 @@ def cube_layer_data(cube: SpectralCube) -> tuple[npt.NDArray[np.float32], dict[s
 def add_cube(viewer: ViewerModel, cube: SpectralCube) -> Image:
     """Add a cube to a viewer and return its layer."""
     data, kwargs, _ = cube_layer_data(cube)
-    layer: Image = viewer.add_image(data, **kwargs)
-    return layer
+    return viewer.add_image(data, **kwargs)
 
 
 def is_cube_layer(layer: Layer) -> bool:
@@ -137,7 +138,7 @@ def layer_wavelengths(layer: Layer) -> npt.NDArray[np.float64]:
     InputError
         Where the layer is no 3-D image or nothing tells its wavelengths.
     """
-    if type(layer).__name__ != "Image" or layer.ndim != 3 or getattr(layer, "rgb", False):
+    if not isinstance(layer, Image) or layer.ndim != 3 or layer.rgb:
         raise InputError(
             "not a cube: a cube is an image layer (wavelength, y, x)",
             where=layer.name,
@@ -233,11 +234,43 @@ def current_band(layer: Layer, dims: Dims) -> int | None:
     return band if 0 <= band < _array(layer).shape[0] else None
 
 
-def pixel_at(layer: Layer, world: Sequence[float]) -> tuple[int, int] | None:
+def pixel_at(
+    layer: Layer, world: Sequence[float] | npt.NDArray[np.float64]
+) -> tuple[int, int] | None:
     """Return the row and column of a layer under a world position; ``None`` outside the layer."""
     y, x = (int(v) for v in np.rint(layer.world_to_data(world))[-2:])
     height, width = _array(layer).shape[1:3]
     return (y, x) if 0 <= y < height and 0 <= x < width else None
+
+
+def check_comparable(prediction: Layer, truth: Layer) -> None:
+    """Raise where two cubes' layers cannot be compared pixel by pixel and band by band.
+
+    Raises
+    ------
+    InputError
+        Where a layer is no cube, or the two differ in height, width or wavelengths.
+    """
+    ours, theirs = layer_wavelengths(prediction), layer_wavelengths(truth)
+    size, other = _array(prediction).shape[1:], _array(truth).shape[1:]
+    if size != other:
+        raise InputError(
+            f"the truth has {other[0]} x {other[1]} pixels, '{prediction.name}' has "
+            f"{size[0]} x {size[1]}",
+            where=truth.name,
+            fix="Choose a truth of the same picture, or crop both to the same pixels.",
+        )
+    if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=0, atol=0.5):
+        raise InputError(
+            f"the truth has {_span(theirs)}, '{prediction.name}' has {_span(ours)}",
+            where=truth.name,
+            fix="Choose a truth with the prediction's wavelengths, or resample it to them.",
+        )
+
+
+def _span(wavelengths: npt.NDArray[np.float64]) -> str:
+    """Describe bands in words."""
+    return f"{wavelengths.size} bands from {wavelengths[0]:g} to {wavelengths[-1]:g} nm"
 
 
 def _array(layer: Layer) -> Any:
