@@ -1,4 +1,4 @@
-"""What starts at once: importing the package and asking the command line for help load nothing heavy."""
+"""What starts at once: the package and the command line's help load nothing heavy."""
 
 import json
 import subprocess
