@@ -6,12 +6,13 @@ import platform
 
 import torch
 
-import napari_gmsr.reconstruct as rooms
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import RGBImage
 from napari_gmsr.jobs.events import Progress
 from napari_gmsr.jobs.executor import Context
 from napari_gmsr.jobs.preflight import Preflight
+from napari_gmsr.reconstruct import choose_device, plan
+from napari_gmsr.reconstruct import reconstruct as run
 from napari_gmsr.scan import choose_engine
 from napari_gmsr.weights import load_model
 
@@ -31,7 +32,7 @@ def reconstruct(
     overlap: int,
 ) -> SpectralCube:
     """Reconstruct a picture: :func:`napari_gmsr.reconstruct.reconstruct` as a task."""
-    return rooms.reconstruct(
+    return run(
         rgb,
         model,
         mode,
@@ -65,20 +66,20 @@ def preflight(
         Height and width of the picture; ``None`` where there is none yet.
     """
     card = load_model(model).card
-    where, why = rooms.choose_device(device)
+    where, why = choose_device(device)
     chosen = choose_engine(where, engine)
     known = Preflight(card, str(where), why, chosen.name, chosen.reason, devices=_devices())
     if shape is None:
         return known
-    plan = rooms.plan(shape, mode, where, chosen.name, tile=tile, overlap=overlap)
+    planned = plan(shape, mode, where, chosen.name, tile=tile, overlap=overlap)
     return Preflight(
         **{
             **vars(known),
-            "mode": plan.mode,
-            "mode_reason": plan.reason,
-            "runs": plan.tiles * (8 if ensemble else 1),
-            "peak_bytes": plan.peak_bytes,
-            "free_bytes": plan.free_bytes,
+            "mode": planned.mode,
+            "mode_reason": planned.reason,
+            "runs": planned.tiles * (8 if ensemble else 1),
+            "peak_bytes": planned.peak_bytes,
+            "free_bytes": planned.free_bytes,
         }
     )
 

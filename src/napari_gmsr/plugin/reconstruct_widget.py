@@ -1,0 +1,437 @@
+"""The dock widget that turns an RGB layer into a spectral cube."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QGraphicsOpacityEffect,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.errors import GMSRError
+from napari_gmsr.jobs import (
+    Cancelled,
+    Executor,
+    Failed,
+    Finished,
+    Preflight,
+    Progress,
+    Settings,
+)
+from napari_gmsr.plugin.band_readout import BandReadout
+from napari_gmsr.plugin.pictures import LayerPicture, picture_layers, picture_of_layer
+from napari_gmsr.plugin.reconstruction import ReconstructionController
+from napari_gmsr.weights import ModelCard, list_models
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+__all__ = ["ReconstructWidget"]
+
+_MODES = {
+    "auto": ("Automatic", "The whole picture where it fits in memory, else tiles."),
+    "whole": ("Whole picture", "At once, with its global context: the best result."),
+    "tiled": ("Tiles", "Overlapping tiles, smoothly blended: any size, less context."),
+    "paper": ("As in the paper", "128-pixel tiles on two grids, and flipped: to compare."),
+}
+_PREFLIGHT_DELAY_MS = 250
+_WIDTH = 290
+
+
+class ReconstructWidget(QWidget):
+    """Choose a picture and a checkpoint, press Run, and get the cube as a layer.
+
+    Parameters
+    ----------
+    napari_viewer
+        Whose layers are offered, and which gets the cubes.
+    executor
+        Does the work; the program's shared child process by default.
+    """
+
+    def __init__(self, napari_viewer: Viewer, executor: Executor | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._executor = executor
+        self._controller: ReconstructionController | None = None
+        self._layers: list[Image] = []
+        self._chosen_by_user = False
+        self._preflight: Preflight | None = None
+
+        self.picture = QComboBox()
+        self.picture.setToolTip("The RGB layer to reconstruct.")
+        self.model = QComboBox()
+        self.model.setToolTip("The checkpoint: what the network was trained for.")
+        self.card = _explanation("What the chosen checkpoint is for.")
+        self.mode = QComboBox()
+        self.mode.setToolTip("Whether the network sees the whole picture or tiles of it.")
+        for mode, (label, tip) in _MODES.items():
+            self.mode.addItem(label, mode)
+            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.plan = _explanation("What the run will need, estimated before it starts.")
+        self.device = QComboBox()
+        self.device.setToolTip("Where the network runs.")
+        self.device.addItem("Automatic", "auto")
+        self.device.addItem("CPU", "cpu")
+        self.device_reason = _explanation(
+            "The device and the scan engine that will be used, with the reason."
+        )
+        self.ensemble = QCheckBox("8-fold self-ensemble")
+        self.ensemble.setToolTip(
+            "Average over the eight flips and rotations of the picture: eight times the work, "
+            "and a second layer shows how much the eight differ."
+        )
+        self.run = QPushButton("Run")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the run under way; no layer is added.")
+        self.bar = QProgressBar()
+        self.bar.setToolTip("Tiles that are done.")
+        self.status = _explanation("How the last run went.")
+        self.notes = _explanation("What was found and converted in the last picture.")
+        self.band = BandReadout(napari_viewer)
+        self._lay_out()
+
+        self._ask_timer = QTimer(self)
+        self._ask_timer.setSingleShot(True)
+        self._ask_timer.setInterval(_PREFLIGHT_DELAY_MS)
+        self._ask_timer.timeout.connect(self._ask)
+        self._list_models()
+        self._refresh_pictures()
+        self.picture.activated.connect(self._on_picture_chosen)
+        self.model.activated.connect(self._on_model_chosen)
+        self.mode.currentIndexChanged.connect(self._ask_soon)
+        self.device.currentIndexChanged.connect(self._ask_soon)
+        self.ensemble.toggled.connect(self._ask_soon)
+        self.run.clicked.connect(self._on_run)
+        self.cancel.clicked.connect(self._on_cancel)
+        self._update_buttons()
+
+    # -- what is chosen
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer to reconstruct; ``None`` where there is none."""
+        index = self.picture.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @property
+    def settings(self) -> Settings:
+        """How to reconstruct."""
+        return Settings(
+            model=self.model.currentData(),
+            mode=self.mode.currentData(),
+            device=self.device.currentData(),
+            ensemble=self.ensemble.isChecked(),
+        )
+
+    @property
+    def controller(self) -> ReconstructionController:
+        """What runs the jobs: one for each window, found again when the widget is opened again."""
+        if self._controller is None:
+            window = self._main_window()
+            controller = window.findChild(ReconstructionController) if window is not None else None
+            if controller is None:
+                controller = ReconstructionController(
+                    self._viewer, self._executor, parent=window or self
+                )
+            self._controller = controller
+            self._controller.started.connect(self._on_started)
+            self._controller.progressed.connect(self._on_progress)
+            self._controller.ended.connect(self._on_ended)
+            self._controller.answered.connect(self._on_answered)
+        return self._controller
+
+    def choose_checkpoint(self, path: str | Path) -> None:
+        """Offer a checkpoint file, and choose it."""
+        index = self.model.findData(str(path))
+        if index < 0:
+            index = self.model.count() - 1
+            self.model.insertItem(index, Path(path).name, str(path))
+            self.model.setItemData(index, str(path), Qt.ItemDataRole.ToolTipRole)
+        self.model.setCurrentIndex(index)
+        self._on_model_chosen()
+
+    # -- Qt's events
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Follow the layers while visible, and pick up a run under way."""
+        super().showEvent(event)
+        for signal in self._layer_signals():
+            signal.connect(self._refresh_pictures)
+        self._refresh_pictures()
+        if self.controller.running and self.controller.picture is not None:
+            self._on_started(self.controller.picture)
+        self._ask_soon()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Stop following; a run goes on."""
+        for signal in self._layer_signals():
+            signal.disconnect(self._refresh_pictures)
+        super().hideEvent(event)
+
+    # -- the lists
+
+    def _list_models(self) -> None:
+        try:
+            cards = list_models()
+        except GMSRError as error:
+            show_error(str(error))
+            cards = []
+        for card in cards:
+            self.model.addItem(card.name, card.name)
+            self.model.setItemData(
+                self.model.count() - 1, card.summary, Qt.ItemDataRole.ToolTipRole
+            )
+        self.model.addItem("From file…", None)
+        self._cards = {card.name: card for card in cards}
+        self._model_before = self.model.currentIndex()
+        self._show_card()
+
+    def _refresh_pictures(self, event: object = None) -> None:
+        before = self.layer
+        self._layers = picture_layers(self._viewer.layers)
+        self._chosen_by_user = self._chosen_by_user and before in self._layers
+        self.picture.blockSignals(True)
+        self.picture.clear()
+        self.picture.addItems([layer.name for layer in self._layers])
+        if not self._layers:
+            self.picture.addItem(
+                "no RGB layer" if len(self._viewer.layers) else "open a picture first"
+            )
+        elif self._chosen_by_user and before is not None:
+            self.picture.setCurrentIndex(self._layers.index(before))
+        else:
+            self.picture.setCurrentIndex(len(self._layers) - 1)
+        self.picture.setEnabled(bool(self._layers))
+        self.picture.blockSignals(False)
+        if self.layer is not before:
+            self._ask_soon()
+        self._update_buttons()
+
+    def _on_picture_chosen(self) -> None:
+        self._chosen_by_user = True
+        self._ask_soon()
+
+    def _on_model_chosen(self) -> None:
+        if self.model.currentData() is None:
+            self.model.setCurrentIndex(self._model_before)
+            path, _ = QFileDialog.getOpenFileName(
+                self, "Choose a checkpoint", "", "Checkpoints (*.safetensors *.pth *.pt *.ckpt)"
+            )
+            if path:
+                self.choose_checkpoint(path)
+            return
+        self._model_before = self.model.currentIndex()
+        self._show_card()
+        self._ask_soon()
+
+    def _show_card(self) -> None:
+        model = self.model.currentData()
+        card = self._cards.get(model)
+        if model is None:
+            self.card.setText("No checkpoint is installed: choose a file.")
+        elif card is None:
+            self.card.setText("Reading the checkpoint…")
+        else:
+            self.card.setText(card.summary)
+            self.card.setToolTip(_card_tip(card))
+        self._update_buttons()
+
+    # -- preflight
+
+    def _ask_soon(self) -> None:
+        self._preflight = None
+        self.plan.setText("")
+        if self.model.currentData() is not None and self.isVisible():
+            self._ask_timer.start()
+
+    def _ask(self) -> None:
+        if self.model.currentData() is None:
+            return
+        layer = self.layer
+        shape = None if layer is None else picture_of_layer(layer, self._viewer.dims).shape
+        if not self.device_reason.text():
+            self.device_reason.setText("Looking for devices…")
+        self.controller.ask(shape, self.settings)
+
+    def _on_answered(self, end: object) -> None:
+        if isinstance(end, Finished):
+            self._show_preflight(end.result)
+        elif isinstance(end, Failed):
+            self.plan.setText("")
+            self.device_reason.setText("")
+            if self.model.currentData() not in self._cards:
+                self.card.setText(str(end.error))
+            else:
+                self.device_reason.setText(str(end.error))
+        self._update_buttons()
+
+    def _show_preflight(self, preflight: Preflight) -> None:
+        self._preflight = preflight
+        self._cards[self.model.currentData()] = preflight.card
+        self._show_card()
+        for device, name in preflight.devices.items():
+            if self.device.findData(device) < 0:
+                self.device.addItem(f"{device}: {name}", device)
+        self.device_reason.setText(
+            f"{preflight.device.replace('cpu', 'CPU')}: {preflight.device_reason}.\n"
+            f"Scan engine {preflight.engine}: {preflight.engine_reason}."
+        )
+        if preflight.mode:
+            self.plan.setText(_plan_sentence(preflight))
+
+    # -- the run
+
+    def _on_run(self) -> None:
+        layer, card = self.layer, self._cards.get(self.model.currentData())
+        if layer is None or card is None:
+            return
+        try:
+            picture = picture_of_layer(layer, self._viewer.dims)
+        except GMSRError as error:
+            show_error(str(error))
+            return
+        self.controller.start(picture, self.settings, card.encoding)
+
+    def _on_cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        self.status.setText("Cancelling…")
+        self.controller.cancel()
+
+    def _on_started(self, picture: LayerPicture) -> None:
+        self.bar.setRange(0, 0)
+        self.status.setText(f"Reconstructing {picture.name}…")
+        self.notes.setText("")
+        self._update_buttons()
+
+    def _on_progress(self, at: Progress) -> None:
+        self.bar.setRange(0, at.total)
+        self.bar.setValue(at.done)
+        if self.cancel.isEnabled():
+            self.status.setText(at.message)
+
+    def _on_ended(self, end: object) -> None:
+        if isinstance(end, Finished):
+            cube = cast("SpectralCube", end.result)
+            self.status.setText(f"Added {cube.name}.")
+            self.notes.setText(_list(cube.provenance.get("notes", ())))
+        elif isinstance(end, Failed):
+            self.status.setText(str(end.error))
+        elif isinstance(end, Cancelled):
+            self.status.setText("Cancelled; nothing was added.")
+        self._update_buttons()
+
+    # -- looks
+
+    def _update_buttons(self) -> None:
+        running = self._controller is not None and self._controller.running
+        why_not = self._why_not()
+        self.run.setEnabled(not running and not why_not)
+        self.run.setToolTip(why_not or "Reconstruct the picture; the cube appears as a layer.")
+        self.cancel.setEnabled(running)
+        self.bar.setVisible(running)
+
+    def _why_not(self) -> str:
+        if self.layer is None:
+            return (
+                "None of the layers holds red, green and blue: open a colour picture."
+                if len(self._viewer.layers)
+                else "Open a picture first: drag it into the window, or File > Open Sample."
+            )
+        if self._cards.get(self.model.currentData()) is None:
+            return "Choose a checkpoint first."
+        return ""
+
+    def _lay_out(self) -> None:
+        for combo in (self.picture, self.model, self.mode, self.device):
+            # A long layer name must not widen the dock.
+            combo.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            combo.setMinimumContentsLength(8)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Picture", self.picture)
+        form.addRow("Checkpoint", self.model)
+        form.addRow(self.card)
+        form.addRow("Mode", self.mode)
+        form.addRow(self.plan)
+        form.addRow("Device", self.device)
+        form.addRow(self.device_reason)
+        form.addRow(self.ensemble)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run, stretch=2)
+        buttons.addWidget(self.cancel, stretch=1)
+        self.setMinimumWidth(_WIDTH)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.notes)
+        layout.addSpacing(8)
+        layout.addWidget(self.band)
+        layout.addStretch(1)
+
+    def _layer_signals(self) -> tuple[Any, ...]:
+        events = self._viewer.layers.events
+        return events.inserted, events.removed, events.renamed
+
+    def _main_window(self) -> QMainWindow | None:
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QMainWindow):
+            parent = parent.parentWidget()
+        return parent
+
+
+def _explanation(tip: str) -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setToolTip(tip)
+    fainter = QGraphicsOpacityEffect(label)  # in any theme's colour of text
+    fainter.setOpacity(0.75)
+    label.setGraphicsEffect(fainter)
+    return label
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return "\n".join(f"• {sentence}" for sentence in sentences)
+
+
+def _card_tip(card: ModelCard) -> str:
+    lines = [f"Network: {card.network}", f"Pictures: {card.encoding}"]
+    if card.camera:
+        lines.append(f"Camera: {card.camera}")
+    lines += [f"Not for: {reason}" for reason in card.not_for]
+    return "\n".join(lines)
+
+
+def _plan_sentence(preflight: Preflight) -> str:
+    runs = "" if preflight.runs == 1 else f", {preflight.runs} runs of the network"
+    needs = (
+        f"needs about {preflight.peak_bytes / 2**30:.1f} of {preflight.free_bytes / 2**30:.1f} GiB "
+        "free memory"
+        if preflight.mode_reason == "asked for"
+        else preflight.mode_reason
+    )
+    return f"{_MODES[preflight.mode][0]}{runs}: {needs}."

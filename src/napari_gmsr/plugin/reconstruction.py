@@ -1,0 +1,209 @@
+"""Reconstructions of a viewer: they outlive the dock widget, and end with the window."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils import progress
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_gmsr.cube import SpectralCube
+from napari_gmsr.image import Encoding
+from napari_gmsr.jobs import (
+    Cancelled,
+    Event,
+    Executor,
+    Failed,
+    Finished,
+    Job,
+    Progress,
+    ReconstructionRequest,
+    Settings,
+    start_preflight,
+    start_reconstruction,
+)
+from napari_gmsr.plugin.layers import add_cube, layer_wavelengths
+from napari_gmsr.plugin.pictures import LayerPicture
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+__all__ = ["ReconstructionController"]
+
+_POLL_MS = 40
+_FIRST_BAND_NM = 550.0
+"""Where the eye is most sensitive: a new cube is shown there."""
+
+_log = logging.getLogger("napari_gmsr")
+
+
+class ReconstructionController(QObject):
+    """Starts jobs and brings what they tell into the GUI thread.
+
+    Parameters
+    ----------
+    viewer
+        Gets the cubes.
+    executor
+        Does the work; the shared child process by default.
+    parent
+        The window: with it, its job ends.
+    """
+
+    started = Signal(object)
+    """A run was started, of a :class:`.LayerPicture`."""
+    progressed = Signal(object)
+    """A run got on: a :class:`.Progress`."""
+    ended = Signal(object)
+    """A run ended: ``Finished`` (with the cube), ``Failed`` or ``Cancelled``."""
+    answered = Signal(object)
+    """A preflight came back: ``Finished`` (with a :class:`.Preflight`) or ``Failed``."""
+
+    def __init__(
+        self, viewer: Viewer, executor: Executor | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._executor = executor
+        self._picture: LayerPicture | None = None
+        self._progress: progress | None = None
+        self._asking = False
+        self._ask_next: tuple[tuple[int, int] | None, Settings] | None = None
+        # Jobs speak in threads of their own; the timer collects what they say. A signal emitted
+        # there could hit this object while Qt deletes it.
+        self._inbox: queue.SimpleQueue[tuple[Callable[[Event], None], Event]] = queue.SimpleQueue()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._deliver)
+        self._jobs: list[Job] = []
+        self.destroyed.connect(partial(_cancel_all, self._jobs))
+
+    @property
+    def running(self) -> bool:
+        """Whether a reconstruction is under way."""
+        return self._picture is not None
+
+    @property
+    def picture(self) -> LayerPicture | None:
+        """The picture of the run under way."""
+        return self._picture
+
+    def start(self, picture: LayerPicture, settings: Settings, float_encoding: Encoding) -> None:
+        """Start a reconstruction; while one runs, do nothing but say so.
+
+        Parameters
+        ----------
+        picture
+            From :func:`.picture_of_layer`.
+        settings
+            How.
+        float_encoding
+            What the floats of a float layer mean.
+        """
+        if self.running:
+            show_info("A reconstruction is running: wait for it, or cancel it.")
+            return
+        self._picture = picture
+        self._progress = progress(total=0, desc=f"Reconstructing {picture.name}")
+        request = ReconstructionRequest(partial(picture.read, float_encoding), settings)
+        self._timer.start()
+        self._jobs.append(
+            start_reconstruction(request, self._to_gui_thread(self._on_event), self._executor)
+        )
+        self.started.emit(picture)
+
+    def cancel(self) -> None:
+        """Ask the run under way to stop."""
+        _cancel_all(self._jobs)
+
+    def ask(self, shape: tuple[int, int] | None, settings: Settings) -> None:
+        """Ask what a run would do and take; :attr:`answered` tells.
+
+        While an earlier question is open or a run under way, only the newest question is kept.
+        """
+        if self._asking or self.running:
+            self._ask_next = (shape, settings)
+            return
+        self._ask_next = None
+        self._asking = True
+        self._timer.start()
+        start_preflight(shape, settings, self._to_gui_thread(self._on_answer), self._executor)
+
+    def _to_gui_thread(self, handler: Callable[[Event], None]) -> Callable[[Event], None]:
+        inbox = self._inbox
+        return lambda event: inbox.put((handler, event))
+
+    def _deliver(self) -> None:
+        while not self._inbox.empty():
+            handler, event = self._inbox.get()
+            handler(event)
+        if not self.running and not self._asking:
+            self._timer.stop()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            assert self._progress is not None
+            if self._progress.total != event.total:
+                self._progress.total = event.total
+            self._progress.update(event.done - self._progress.n)
+            self.progressed.emit(event)
+        elif isinstance(event, Finished | Failed | Cancelled):
+            self._end(event)
+
+    def _end(self, event: Finished | Failed | Cancelled) -> None:
+        assert self._picture is not None
+        assert self._progress is not None
+        picture, self._picture = self._picture, None
+        self._progress.close()
+        self._jobs.clear()
+        if isinstance(event, Finished):
+            self._add(event.result, picture)
+        elif isinstance(event, Failed):
+            if event.log:
+                _log.error("%s\n%s", event.error, event.log)
+            show_error(str(event.error))
+        self.ended.emit(event)
+        self._ask_again()
+
+    def _on_answer(self, event: Event) -> None:
+        if isinstance(event, Finished | Failed | Cancelled):
+            self._asking = False
+            if self._ask_next is None:
+                self.answered.emit(event)
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        if self._ask_next is not None:
+            self.ask(*self._ask_next)
+
+    def _add(self, cube: SpectralCube, picture: LayerPicture) -> None:
+        if cube.spread is not None:
+            spread = SpectralCube(
+                cube.spread, cube.wavelengths_nm, f"{cube.name} spread", cube.provenance
+            )
+            layer = self._add_layer(spread, picture)
+            layer.visible = False
+            layer.colormap = "magma"
+        layer = self._add_layer(cube, picture)
+        self._viewer.layers.selection.active = layer
+        band_axis = self._viewer.dims.ndim - 3
+        band = int(np.argmin(np.abs(layer_wavelengths(layer) - _FIRST_BAND_NM)))
+        self._viewer.dims.set_point(band_axis, layer.translate[0] + band * layer.scale[0])
+
+    def _add_layer(self, cube: SpectralCube, picture: LayerPicture) -> Image:
+        layer = add_cube(self._viewer, cube)
+        layer.scale = np.array([layer.scale[0], *picture.scale])
+        layer.translate = np.array([layer.translate[0], *picture.translate])
+        return layer
+
+
+def _cancel_all(jobs: list[Job], *_: Any) -> None:
+    for job in jobs:
+        job.cancel()
