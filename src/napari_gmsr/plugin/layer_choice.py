@@ -1,13 +1,14 @@
-"""A list of the viewer's cubes to choose from, that keeps itself up to date."""
+"""Choosing among the viewer's cubes, one or several, from lists that keep themselves up to date."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QComboBox, QListWidget, QListWidgetItem, QWidget
 
 from napari_gmsr.plugin.layers import cube_layers
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-__all__ = ["CubeComboBox", "looks_like_truth"]
+__all__ = ["CubeComboBox", "CubeList", "looks_like_truth"]
 
 
 def looks_like_truth(name: str) -> bool:
@@ -95,19 +96,15 @@ class CubeComboBox(QComboBox):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Follow the layers while visible."""
         super().showEvent(event)
-        for signal in self._layer_signals():
+        for signal in _layer_signals(self._viewer):
             signal.connect(self.refresh)
         self.refresh()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Stop following: a hidden dock widget must not slow the viewer."""
-        for signal in self._layer_signals():
+        for signal in _layer_signals(self._viewer):
             signal.disconnect(self.refresh)
         super().hideEvent(event)
-
-    def _layer_signals(self) -> tuple[Any, ...]:
-        events = self._viewer.layers.events
-        return events.inserted, events.removed, events.renamed
 
     def _on_activated(self, index: int = 0) -> None:
         self._by_user = True
@@ -119,3 +116,95 @@ class CubeComboBox(QComboBox):
         if named or self._truth:
             return named[0] if named else None
         return cubes[0] if cubes else None
+
+
+class CubeList(QListWidget):
+    """A choice of several among the cubes of a viewer: a list with a box to tick for each.
+
+    Until the user ticks, the newest cube is chosen whose name does not speak of truth.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose layers are offered.
+    parent
+        Qt's parent.
+    """
+
+    chosen = Signal()
+    """The choice has changed, by the user or because the layers did."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layers: list[Image] = []
+        self._by_user = False
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setFixedHeight(4 * self.fontMetrics().height() + 14)
+        self.itemChanged.connect(self._on_ticked)
+        self.refresh()
+
+    @property
+    def layers(self) -> list[Image]:
+        """The ticked layers, in the viewer's order."""
+        return [layer for row, layer in enumerate(self._layers) if self._is_ticked(row)]
+
+    def choose(self, layers: Iterable[Image]) -> None:
+        """Tick exactly these layers, as if the user did."""
+        self._by_user = True
+        self._fill(list(layers))
+        self.chosen.emit()
+
+    def refresh(self, event: object = None) -> None:
+        """Offer the cubes that the viewer holds now."""
+        before = self.layers
+        self._layers = cube_layers(self._viewer.layers)
+        kept = [layer for layer in before if layer in self._layers]
+        self._by_user = self._by_user and bool(kept)
+        if not self._by_user:
+            judged = [layer for layer in self._layers if not looks_like_truth(layer.name)]
+            kept = judged[-1:]
+        self._fill(kept)
+        if kept != before:
+            self.chosen.emit()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Follow the layers while visible."""
+        super().showEvent(event)
+        for signal in _layer_signals(self._viewer):
+            signal.connect(self.refresh)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Stop following."""
+        for signal in _layer_signals(self._viewer):
+            signal.disconnect(self.refresh)
+        super().hideEvent(event)
+
+    def _fill(self, ticked: list[Image]) -> None:
+        self.blockSignals(True)
+        self.clear()
+        for layer in self._layers:
+            item = QListWidgetItem(layer.name)
+            item.setToolTip(layer.name)
+            item.setCheckState(
+                Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked
+            )
+            self.addItem(item)
+        self.blockSignals(False)
+
+    def _is_ticked(self, row: int) -> bool:
+        item = self.item(row)
+        return item is not None and item.checkState() == Qt.CheckState.Checked
+
+    def _on_ticked(self, item: QListWidgetItem) -> None:
+        self._by_user = True
+        self.chosen.emit()
+
+
+def _layer_signals(viewer: Viewer) -> tuple[Any, ...]:
+    """Return what tells that the choice of layers may have changed."""
+    events = viewer.layers.events
+    return events.inserted, events.removed, events.renamed

@@ -1,0 +1,330 @@
+"""The *Error maps* widget: where a cube is wrong, and by how much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import create_worker
+from napari.utils import notifications
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import qthrottled
+
+from napari_gmsr.errors import GMSRError, InputError
+from napari_gmsr.plugin.error_layers import (
+    ErrorMaps,
+    MapRequest,
+    compute_evaluations,
+    compute_maps,
+    show_maps,
+)
+from napari_gmsr.plugin.layer_choice import CubeComboBox, CubeList
+from napari_gmsr.plugin.layers import (
+    check_comparable,
+    cube_from_layer,
+    current_band,
+    layer_wavelengths,
+)
+from napari_gmsr.plugin.metric_tables import MetricTables
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_gmsr.evaluate import Evaluation
+
+__all__ = ["ErrorMapsWidget"]
+
+_NO_CUBE = "Open a cube or run Reconstruct, then choose the truth to compare it with."
+_NO_PREDICTION = "Tick the cubes to compare with the truth."
+_NO_TRUTH = "Open the ground truth of the same picture, and choose it as truth."
+_METRICS = (
+    ("rmse", "RMSE", "Root mean squared error; at one band the absolute difference."),
+    ("sam", "Spectral angle (SAM)", "Angle between the two spectra in degrees; needs all bands."),
+    ("mrae", "MRAE", "Mean absolute error relative to the truth."),
+)
+_ALL_BANDS, _SLIDER_BAND = 0, 1
+_FOLLOW_MS = 60
+
+
+class ErrorMapsWidget(QWidget):
+    """Heatmaps of a cube's errors against its truth, and the two metric tables.
+
+    One button makes the maps, as image layers in the paper's blue to red under one scale; from then on
+    they follow the controls and, where one band is asked for, the slider. All numbers are computed
+    off the window's thread.
+
+    Parameters
+    ----------
+    viewer
+        The viewer to look at.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._map_layers: list[Image] = []
+        self._limits: dict[tuple[object, ...], float] = {}
+        self._running = False
+        self._stale = False
+        self._comparison = 0
+
+        self._predictions = CubeList(viewer)
+        self._truth = CubeComboBox(viewer, truth=True)
+        self._metric = QComboBox()
+        self._bands = QComboBox()
+        self._grid = QCheckBox("&Side by side")
+        self._show = QPushButton("Show &error maps")
+        self._state = QLabel()
+        self._tables = MetricTables()
+        self._follow_soon = qthrottled(self._update_maps, timeout=_FOLLOW_MS, parent=self)
+        self._lay_out()
+
+        self._predictions.chosen.connect(self._on_choice)
+        self._truth.chosen.connect(self._on_choice)
+        self._metric.currentIndexChanged.connect(self._on_metric)
+        self._bands.currentIndexChanged.connect(self._update_maps)
+        self._grid.toggled.connect(self._on_grid)
+        self._show.clicked.connect(self._on_show)
+        self._on_choice()
+
+    def _lay_out(self) -> None:
+        self._predictions.setToolTip("The cubes to judge; tick several to compare them.")
+        self._truth.setToolTip("The ground truth: a cube of the same size and wavelengths.")
+        self._metric.setToolTip("What the heatmap shows at each pixel.")
+        for row, (name, title, explanation) in enumerate(_METRICS):
+            self._metric.addItem(title, name)
+            self._metric.setItemData(row, explanation, 3)  # Qt.ToolTipRole
+        self._bands.addItems(["all bands", "the slider's band"])
+        self._bands.setToolTip("Judge all bands at once, or the one that the slider shows, live.")
+        self._grid.setChecked(True)
+        self._grid.setToolTip(
+            "With several cubes, turn on napari's grid, so that their maps stand side by side under "
+            "one scale. Hide other layers with their eye to give the maps more room."
+        )
+        self._show.setToolTip("Make the heatmap layers and both metric tables.")
+        form = QFormLayout()
+        form.addRow("&Predictions", self._predictions)
+        form.addRow("&Truth", self._truth)
+        form.addRow("&Metric", self._metric)
+        form.addRow("&Bands", self._bands)
+        form.addRow("", self._grid)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._state.setWordWrap(True)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        inside = QWidget()
+        inner = QVBoxLayout(inside)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self._tables)
+        inner.addStretch(1)
+        scroll.setWidget(inside)
+        self._tables.hide()
+
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._show)
+        layout.addWidget(self._state)
+        layout.addWidget(scroll, 1)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Follow slider and layers while visible."""
+        super().showEvent(event)
+        self._viewer.dims.events.point.connect(self._on_band)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        self._on_band()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Stop following: a closed dock only hides its widget."""
+        self._viewer.dims.events.point.disconnect(self._on_band)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._follow_soon.cancel()
+        super().hideEvent(event)
+
+    # -- what is chosen ------------------------------------------------------------------------
+
+    def _layers(self) -> list[Image]:
+        """The cubes to judge: the ticked ones, never the truth itself."""
+        return [layer for layer in self._predictions.layers if layer != self._truth.layer]
+
+    def _band_nm(self, layer: Image) -> float | None:
+        band = current_band(layer, self._viewer.dims)
+        return None if band is None else float(layer_wavelengths(layer)[band])
+
+    def _request(self) -> MapRequest:
+        """Return what to compute.
+
+        Raises
+        ------
+        InputError
+            Where the choice cannot be compared.
+        """
+        layers, truth = self._layers(), self._truth.layer
+        if not layers:
+            raise InputError("no cube to judge is chosen", fix=_NO_PREDICTION)
+        if truth is None:
+            raise InputError("no truth is chosen", fix=_NO_TRUTH)
+        for layer in layers:
+            check_comparable(layer, truth)
+        band_nm = None
+        if self._bands.currentIndex() == _SLIDER_BAND:
+            band_nm = self._band_nm(layers[0])
+            if band_nm is None:
+                raise InputError(
+                    "the slider is outside the cube's bands",
+                    where=layers[0].name,
+                    fix="Move the slider, or choose all bands.",
+                )
+        cubes = tuple(cube_from_layer(layer) for layer in layers)
+        return MapRequest(cubes, cube_from_layer(truth), self._metric.currentData(), band_nm)
+
+    # -- slots ---------------------------------------------------------------------------------
+
+    def _on_choice(self) -> None:
+        """Say what is missing, and offer the button once nothing is."""
+        layers, truth = self._layers(), self._truth.layer
+        if self._predictions.count() == 0:
+            missing = _NO_CUBE
+        elif truth is None:
+            missing = _NO_TRUTH
+        else:
+            missing = "" if layers else _NO_PREDICTION
+        self._say(missing)
+        self._show.setEnabled(not missing)
+        self._grid.setEnabled(len(layers) > 1)
+        self._on_band()
+
+    def _on_metric(self, index: int) -> None:
+        needs_all = self._metric.currentData() == "sam"
+        self._bands.setEnabled(not needs_all)
+        if needs_all:
+            self._bands.setCurrentIndex(_ALL_BANDS)
+        self._update_maps()
+
+    def _on_band(self, event: object = None) -> None:
+        layers = self._layers()
+        nm = self._band_nm(layers[0]) if layers else None
+        self._bands.setItemText(
+            _SLIDER_BAND, "the slider's band" if nm is None else f"the slider's band, {nm:.4g} nm"
+        )
+        if self._bands.currentIndex() == _SLIDER_BAND:
+            self._follow_soon()
+
+    def _on_removed(self, event: object = None) -> None:
+        self._map_layers = [layer for layer in self._map_layers if layer in self._viewer.layers]
+
+    def _on_grid(self, enabled: bool) -> None:
+        if len(self._map_layers) > 1:
+            self._viewer.canvas.grid.enabled = enabled
+
+    def _on_show(self) -> None:
+        """Make the maps and the tables, or tell why they cannot be."""
+        try:
+            request = self._request()
+        except GMSRError as error:
+            notifications.show_error(str(error))
+            return
+        self._limits.clear()
+        self._compute(request)
+        self._comparison += 1
+        create_worker(
+            _numbered,
+            self._comparison,
+            request,
+            _progress={"desc": "Metrics"},
+            _ignore_errors=True,
+            _connect={"returned": self._on_evaluations, "errored": self._on_error},
+        )
+
+    def _update_maps(self) -> None:
+        """Bring the maps that are shown up to date with the controls and the slider."""
+        if not self._map_layers:
+            return
+        try:
+            request = self._request()
+        except GMSRError as error:
+            # Not asked for by a click: a word in the widget is enough.
+            self._say(str(error))
+        else:
+            self._compute(request)
+
+    # -- computing off the window's thread -----------------------------------------------------
+
+    def _compute(self, request: MapRequest) -> None:
+        """Compute maps in a worker; while one runs, only the latest wish is remembered."""
+        if self._running:
+            self._stale = True
+            return
+        self._running = True
+        self._stale = False
+        layers = self._layers()
+        key = (*map(id, layers), id(self._truth.layer), request.metric, request.band_nm is None)
+        create_worker(
+            _with_context,
+            request,
+            self._limits.get(key),
+            (layers, key),
+            _ignore_errors=True,
+            _connect={"returned": self._on_maps, "errored": self._on_error},
+        )
+        self._say("Comparing …")
+
+    def _on_maps(
+        self, outcome: tuple[MapRequest, ErrorMaps, tuple[list[Image], tuple[object, ...]]]
+    ) -> None:
+        request, result, (layers, key) = outcome
+        self._running = False
+        self._limits[key] = result.limit
+        kept = [i for i, layer in enumerate(layers) if layer in self._viewer.layers]
+        first = not self._map_layers
+        if kept:
+            self._map_layers = show_maps(
+                self._viewer,
+                [layers[i] for i in kept],
+                request.metric,
+                ErrorMaps(tuple(result.maps[i] for i in kept), result.limit),
+            )
+        if first and len(self._map_layers) > 1 and self._grid.isChecked():
+            self._viewer.canvas.grid.enabled = True
+        where = "all bands" if request.band_nm is None else f"{request.band_nm:.4g} nm"
+        self._say(f"Blue is no error, red is {result.limit:.3g} or more, at {where}.")
+        if self._stale:
+            self._update_maps()
+
+    def _on_evaluations(self, outcome: tuple[int, list[Evaluation]]) -> None:
+        comparison, evaluations = outcome
+        if comparison == self._comparison:
+            self._tables.show_evaluations(evaluations)
+            self._tables.show()
+
+    def _on_error(self, error: Exception) -> None:
+        self._running = False
+        self._say("")
+        notifications.show_error(str(error))
+
+    def _say(self, text: str) -> None:
+        self._state.setText(text)
+        self._state.setVisible(bool(text))
+
+
+def _with_context(
+    request: MapRequest, limit: float | None, context: object
+) -> tuple[MapRequest, ErrorMaps, object]:
+    """Compute maps, and hand back what they belong to."""
+    return request, compute_maps(request, limit), context
+
+
+def _numbered(number: int, request: MapRequest) -> tuple[int, list[Evaluation]]:
+    """Compute the metrics of a comparison, and hand back its number."""
+    return number, compute_evaluations(request.predictions, request.truth)
