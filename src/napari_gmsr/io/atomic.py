@@ -72,8 +72,9 @@ def atomic_outputs(
         One temporary name for each; names that share a stem go on sharing it.
     """
     targets = [Path(path) for path in paths]
-    for target in targets:
-        _check(target, overwrite)
+    with _writing(targets[-1]):
+        for target in targets:
+            _check(target, overwrite)
     token = secrets.token_hex(4)
     temporaries = [target.with_name(f".{token}.partial-{target.name}") for target in targets]
     try:
@@ -190,7 +191,9 @@ def _refuse_other_kind(temporary: Path, target: Path) -> None:
 
 
 def _remove(path: Path) -> None:
+    # What remains has a hidden name of its own; the output stands or falls without it.
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)

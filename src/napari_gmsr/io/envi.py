@@ -20,12 +20,16 @@ _METADATA_KEY = "napari-gmsr"
 def read(path: Path) -> StoredCube:
     """Read an ENVI header and its data; see `napari_gmsr.io.read_cube`."""
     image = spectral.io.envi.open(path)
+    image.fid.close()  # the data comes through a memory map of its own
+    data = image.open_memmap(interleave="bsq")
+    if data is None:
+        raise ValueError("the data are shorter than the header says")
     header = image.metadata
     own = load_metadata(header.get(_METADATA_KEY, "")[1:-1])
     name, provenance = own or (None, None)
     factor = header.get("reflectance scale factor")
     return StoredCube(
-        image.open_memmap(interleave="bsq"),
+        data,
         f"ENVI {header.get('interleave', '')}".strip(),
         band_axis=0,
         wavelengths_nm=_wavelengths(header),

@@ -23,10 +23,10 @@ __all__ = ["read", "write"]
 
 def read(path: Path, variable: str | None) -> StoredCube:
     """Read an npz or npy file; see `napari_gmsr.io.read_cube`."""
-    content = np.load(path, allow_pickle=False)
-    if isinstance(content, np.ndarray):
-        return StoredCube(content, "npy")
-    with content:
+    with path.open("rb") as stream:
+        content = np.load(stream, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return StoredCube(content, "npy")
         own = "metadata" in content and load_metadata(str(content["metadata"]))
         if own:
             name, provenance = own

@@ -49,20 +49,21 @@ def read(folder: Path) -> StoredCube:
             fix="Choose the image's own folder.",
         )
     image = multiscales["multiscales"][0]
-    array = _load(_array(node, image["datasets"][0]["path"]))
+    stored = _array(node, image["datasets"][0]["path"])
     ours: Any = attributes.get(_METADATA_KEY)
     own = load_metadata(ours["metadata"]) if ours else None
     if own:
         return StoredCube(
-            array,
+            _load_whole(stored),
             "OME-Zarr",
             band_axis=0,
             wavelengths_nm=ours["wavelengths_nm"],
             wavelengths_from="wavelengths_nm",
             name=own[0],
             provenance=own[1],
-            spread=_load(_array(node, "spread")) if ours["spread"] else None,
+            spread=_load_whole(_array(node, "spread")) if ours["spread"] else None,
         )
+    array = _load(stored)
     axes = image["axes"]
     keep = [
         size > 1 or axis["name"] in ("y", "x") or axis.get("type") == "channel"
@@ -87,6 +88,14 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 def _load(array: zarr.Array[Any]) -> npt.NDArray[Any]:
     return np.asarray(array[...])
+
+
+def _load_whole(array: zarr.Array[Any]) -> npt.NDArray[Any]:
+    """Load an array of `write`, which stores every chunk; Zarr would read a lost one as zeros."""
+    lost = array.nchunks - array.nchunks_initialized
+    if lost:
+        raise ValueError(f"{lost} of {array.nchunks} chunks are missing")
+    return _load(array)
 
 
 def _wavelengths(
@@ -128,10 +137,10 @@ def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
         },
     }
     with atomic_output(path, overwrite=overwrite) as temporary:
-        group = zarr.create_group(temporary, zarr_format=3, attributes=attributes)
-        _store(group, "0", cube.data)
+        zarr.create_group(temporary, zarr_format=3, attributes=attributes)
+        _store(temporary / "0", cube.data)
         if cube.spread is not None:
-            _store(group, "spread", np.asarray(cube.spread, dtype=np.float32))
+            _store(temporary / "spread", np.asarray(cube.spread, dtype=np.float32))
 
 
 def _multiscale(cube: SpectralCube) -> Multiscale:
@@ -147,15 +156,16 @@ def _multiscale(cube: SpectralCube) -> Multiscale:
     return Multiscale(axes=axes, datasets=(dataset,), name=cube.name)
 
 
-def _store(group: zarr.Group, name: str, data: npt.NDArray[np.float32]) -> None:
-    """Write chunk by chunk: a write of many leaves some running when one fails on a full disk."""
+def _store(folder: Path, data: npt.NDArray[np.float32]) -> None:
+    """Write file by file: of several writes at once some go on when one fails on a full disk."""
     bands, height, width = data.shape
     side_y, side_x = min(height, _CHUNK), min(width, _CHUNK)
-    array = group.create_array(
-        name,
+    array = zarr.create_array(
+        folder,
         shape=data.shape,
         dtype=np.float32,
         chunks=(1, side_y, side_x),
+        zarr_format=3,
         dimension_names=("wavelength", "y", "x"),
         # A chunk that equals zero everywhere may hold -0.0, and is written too.
         config={"write_empty_chunks": True},

@@ -47,14 +47,14 @@ def _read(path: Path, image: Image.Image) -> Samples:
             where=path,
             fix="Save it as sRGB in an image editor.",
         )
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append(f"The first of {getattr(image, 'n_frames', 1)} frames was read.")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        notes.append(f"The first of {frames} frames was read.")
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     icc = image.info.get("icc_profile")
     if image.format == "PNG" and _is_16_bit(path):
         import imagecodecs
 
-        image.verify()
         array = imagecodecs.png_decode(path.read_bytes())
     else:
         transparent = mode in ("RGBA", "PA") or "transparency" in image.info
