@@ -85,9 +85,8 @@ FAMILIES = {
     "munsell_1269": 1.0,
     "isetcam_surfaces": 1.0,
     "rawtoaces_training": 1.0,
-    "capbone": 0.25,
-    "psychtoolbox_vrhel": 0.25,
-    "psychtoolbox_nickerson": 0.25,
+    "capbone": 0.15,
+    "psychtoolbox_vrhel": 0.15,
 }
 CAPBONE_KEPT = 8000  # of 114,120
 

@@ -34,7 +34,7 @@ from napari_gmsr.image import Encoding
 from napari_gmsr.networks import create
 
 TARGETS: dict[str, tuple[Encoding, Recipe]] = {
-    "photo": ("srgb", Recipe(noise=0.006)),
+    "photo": ("srgb", Recipe(stops=(-2.2, 0.5), noise=0.006)),
     "ntire2020-clean": ("linear", Recipe()),
 }
 # Min-max, pooling and scans see a patch's extent: the network must meet several.

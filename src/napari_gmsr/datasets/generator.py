@@ -50,11 +50,11 @@ class Recipe:
 
     palette: int = 24
     mixed: float = 0.3
-    photographs: float = 0.6
-    backgrounds: float = 0.4
-    highlights: float = 0.3
-    stops: tuple[float, float] = (-3.0, 0.3)
-    dark_signal: float = 0.02
+    photographs: float = 0.4
+    backgrounds: float = 0.25
+    highlights: float = 0.15
+    stops: tuple[float, float] = (-2.2, 0.1)
+    dark_signal: float = 0.01
     noise: float = 0.0
 
 
