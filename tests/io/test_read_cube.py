@@ -182,6 +182,14 @@ def test_wavelengths_that_do_not_fit(tmp_path, wavelengths, words):
         read_cube(path, wavelengths_nm=wavelengths)
 
 
+@pytest.mark.parametrize("holder", ["7.mat", "a.npz"])
+def test_the_spread_of_our_own_file_is_selectable(tmp_path, cube, holder):
+    cube.save(tmp_path / holder)
+    again = read_cube(tmp_path / holder, variable="spread")
+    np.testing.assert_array_equal(again.data, cube.spread)
+    np.testing.assert_array_equal(again.wavelengths_nm, cube.wavelengths_nm)
+
+
 # Which axis
 
 
@@ -280,6 +288,22 @@ def test_envi(tmp_path, interleave, order):
     np.testing.assert_array_equal(cube.data, scaled(array, 65535))
     assert cube.wavelengths_nm.tolist() == [450, 550, 650]
     assert cube.provenance["format"] == f"ENVI {interleave}"
+
+
+def test_envi_keys_may_have_capitals(tmp_path):
+    array = band_last("uint8", bands=3)
+    spectral.io.envi.save_image(str(tmp_path / "a.hdr"), array)
+    with (tmp_path / "a.hdr").open("a") as header:
+        header.write("Wavelength = { 450 , 550 , 650 }\n")
+    assert read_cube(tmp_path / "a.hdr").wavelengths_nm.tolist() == [450, 550, 650]
+
+
+def test_a_cube_does_not_change_with_its_file(tmp_path, cube):
+    for suffix in (".hdr", ".npz"):
+        cube.save(tmp_path / f"a{suffix}")
+        read = read_cube(tmp_path / f"a{suffix}")
+        assert read.data.flags.writeable
+        assert not isinstance(read.data, np.memmap)
 
 
 def test_envi_says_its_scale(tmp_path):

@@ -83,6 +83,23 @@ def test_float_tiff_is_linear_and_left_as_it_is(tmp_path, dtype, options):
     assert (rgb.encoding, rgb.bit_depth) == ("linear", np.dtype(dtype).itemsize * 8)
 
 
+def test_12_bit_tiff_is_divided_by_its_own_full_scale(tmp_path):
+    values = RNG.integers(0, 4096, (6, 4, 3), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "raw.tif", values, photometric="rgb", bitspersample=12)
+    rgb = read_rgb(tmp_path / "raw.tif")
+    np.testing.assert_array_equal(rgb.data, values / np.float32(4095))
+    assert rgb.bit_depth == 12
+
+
+@pytest.mark.parametrize("outcolorspace", ["rgb", "ycbcr"])
+def test_jpeg_in_a_tiff(tmp_path, outcolorspace):
+    path = tmp_path / "jpeg.tif"
+    flat = np.broadcast_to(np.array([200, 100, 50], np.uint8), (32, 32, 3))
+    arguments = {"outcolorspace": outcolorspace, "level": 100}
+    tifffile.imwrite(path, flat, photometric="rgb", compression="jpeg", compressionargs=arguments)
+    np.testing.assert_allclose(read_rgb(path).data * 255, flat, atol=2)
+
+
 def test_floats_beyond_0_to_1_are_kept_and_noted(tmp_path):
     values = np.full((3, 4, 3), 0.5, np.float32)
     values[0, 0, 0], values[2, 3, 1] = -0.25, 4

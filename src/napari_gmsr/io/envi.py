@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,10 @@ _METADATA_KEY = "napari-gmsr"
 
 def read(path: Path) -> StoredCube:
     """Read an ENVI header and its data; see `napari_gmsr.io.read_cube`."""
-    image = spectral.io.envi.open(path)
+    with warnings.catch_warnings():
+        # of capital letters in the header's keys, which others write
+        warnings.simplefilter("ignore", UserWarning)
+        image = spectral.io.envi.open(path)
     image.fid.close()  # the data comes through a memory map of its own
     data = image.open_memmap(interleave="bsq")
     if data is None:

@@ -92,7 +92,7 @@ def _read_hdf5(path: Path, variable: str | None) -> StoredCube:
             is_cube = item.ndim == 3 and matlab_class in _NUMERIC
             (candidates if is_cube else others)[name] = f"{item.shape[::-1]} {matlab_class}"
         own = None
-        if "metadata" in file and "wavelengths_nm" in file and "cube" in candidates:
+        if "metadata" in file and "cube" in candidates and variable in (None, "cube"):
             own = load_metadata(_text(file["metadata"]))
         chosen = "cube" if own else choose_variable(path, candidates, others, variable)
         wavelengths = choose_wavelengths(

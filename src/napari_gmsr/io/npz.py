@@ -27,8 +27,8 @@ def read(path: Path, variable: str | None) -> StoredCube:
         content = np.load(stream, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return StoredCube(content, "npy")
-        own = "metadata" in content and load_metadata(str(content["metadata"]))
-        if own:
+        own = load_metadata(str(content["metadata"])) if "metadata" in content else None
+        if own and variable in (None, "cube"):
             name, provenance = own
             return StoredCube(
                 content["cube"],

@@ -21,10 +21,14 @@ def read_rgb(path: str | Path) -> RGBImage:
     or found on the way stands in the picture's ``notes``:
 
     - The orientation that a camera noted (EXIF, TIFF) is applied.
-    - A picture with transparency is laid over black: where there is no picture there is no light.
+    - A picture with transparency is laid over black, in the file's own encoding as viewers do it:
+      where there is no picture there is no light.
     - An ICC profile is named and not applied; the numbers are those of the file. An sRGB profile
       needs no note.
     - Float samples outside [0, 1] are kept and counted.
+
+    Where a file is known to break the rule, as the linear 8-bit PNGs of NTIRE2020 do, say so with
+    ``dataclasses.replace(rgb, encoding="linear")``.
 
     Parameters
     ----------

@@ -200,7 +200,7 @@ def _to_float32(
         and bands.dtype == np.float32
         and bands.dtype.isnative
         and bands.flags.c_contiguous
-        and bands.flags.owndata
+        and not isinstance(array, np.memmap)  # that changes with its file
     ):
         return bands
     out = np.empty(bands.shape, dtype=np.float32)
