@@ -27,8 +27,7 @@ class EmulatedKernels:
         macros = [f"-D{name}={value}" for name, value in layout.macros.items()]
         library = path.with_suffix(".so")
         subprocess.run(
-            [compiler, "-std=c++17", "-O2", "-w", "-fPIC", "-shared", *macros]
-            + [str(path), "-o", str(library)],
+            [compiler, "-std=c++17", "-O1", "-w", "-fPIC", "-shared", *macros, path, "-o", library],
             check=True,
         )
         self._library = ctypes.CDLL(str(library))

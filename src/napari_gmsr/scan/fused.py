@@ -1,10 +1,12 @@
 """The scan as fused CUDA kernels, forward and backward, for NVIDIA cards.
 
-A picture's four sequences are cut into chunks that run side by side (Mamba's parallel form, Gu and Dao, arXiv 2312.00752): each
-chunk's end state from zero, a prefix scan over the chunks, then the outputs from the state that truly enters. The backward pass keeps
-nothing but its inputs and computes the states anew. Sums run in a fixed order, so that two runs give the same bits.
+A picture's four sequences are cut into chunks that run side by side (the recurrence is that of Gu
+and Dao, arXiv 2312.00752): each chunk's end state from zero, a prefix scan over the chunks, then
+the outputs from the state that truly enters. The backward pass keeps nothing but its inputs and
+computes the states anew. Sums run in a fixed order, so that two runs give the same bits.
 
-A direction and its reverse share their pixels and are handled together; B, C and the step's r of a pair of directions exist at once.
+A direction and its reverse share their pixels and are handled together; B, C and the step's r of
+one such pair of directions exist at once.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
             where="engine 'fused'",
             fix="Choose the reference engine.",
         )
-    y: Tensor = _Scan.apply(_kernels(x.shape[-1], parameters.rank, x.device), x, *parameters)
+    kernels = _kernels(x.shape[-1], parameters.rank, x.device)
+    y: Tensor = _Scan.apply(kernels, x, *parameters)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -91,7 +94,7 @@ class _Scan(torch.autograd.Function):
         return scan(kernels, x, ScanParameters(*parameters))
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @once_differentiable
     def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
         x, *parameters = ctx.saved_tensors
         gradients = scan_gradients(
@@ -120,16 +123,14 @@ def scan(kernels: Kernels, x: Tensor, p: ScanParameters, chunk_length: int = 2 *
         size = layout.forward_bytes()
         kernels.launch("summarise", (blocks, 2, 1), threads, size, (*common, states, sums, walk))
         _carry(kernels, states, sums, rates, walk, arrays=1)
-        kernels.launch(
-            "outputs", (blocks, 1, 1), threads, size, (*common, skip, states, y, walk)
-        )
+        kernels.launch("outputs", (blocks, 1, 1), threads, size, (*common, skip, states, y, walk))
     return y
 
 
 def scan_gradients(
     kernels: Kernels, x: Tensor, p: ScanParameters, gy: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of x and of the five parameters, from that of y; x and gy (N, H, W, e) contiguous."""
+    """Gradients of x and of the five parameters, from that of y; both (N, H, W, e) contiguous."""
     if not x.numel():
         return torch.empty_like(x), *(torch.zeros_like(t) for t in p)  # type: ignore[return-value]
     layout = kernels.layout
@@ -147,12 +148,13 @@ def scan_gradients(
         projected = pixels @ weight.T
         states = x.new_empty(2, 2, walk.total, STATE_SIZE, channels)  # the adjoint's come second
         sums = x.new_empty(2, walk.total, channels)
+        common = (x, gy, projected, rates, dt_proj, dt_bias)
         kernels.launch(
             "adjoint_summarise",
             (-(-walk.total // layout.forward[0]), 2, 1),
             4 * layout.forward[0] * layout.forward[1],
             layout.forward_bytes(gradient=True),
-            (x, gy, projected, rates, dt_proj, dt_bias, states, sums, walk),
+            (*common, states, sums, walk),
         )
         _carry(kernels, states, sums, rates, walk, arrays=2)
         rounds = max(1, min(8, walk.total // (groups * 1536)))
@@ -164,13 +166,12 @@ def scan_gradients(
             (blocks, 1, 1),
             4 * groups * pairs,
             layout.backward_bytes,
-            (x, gy, projected, rates, dt_proj, dt_bias, skip, states)
-            + (gx, gprojected, partials, walk, rounds),
+            (*common, skip, states, gx, gprojected, partials, walk, rounds),
         )
         gcoefficients[columns::2] = partials.sum(1)
         gx.view(-1, channels).addmm_(gprojected, weight)
-        gweights[columns::2] = _sum_of_outer_products(gprojected, pixels).unflatten(0, (2, -1))
-    grates, gskip, gbias = gcoefficients.split([STATE_SIZE, 1, 1 + rank], dim=1)
+        gweights[columns::2] = _sum_of_outer_products(gprojected, pixels).view(2, -1, channels)
+    grates, gskip, gbias = torch.split(gcoefficients, [STATE_SIZE, 1, 1 + rank], dim=1)
     return (
         gx,
         torch.cat([gweights[:, 2 * STATE_SIZE :][:, :rank], gweights[:, : 2 * STATE_SIZE]], dim=1),
@@ -209,7 +210,7 @@ def _coefficients(p: ScanParameters) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _sum_of_outer_products(a: Tensor, b: Tensor, parts: int = 256) -> Tensor:
-    """a.T @ b for very long a (L, m) and b (L, n): by parts, which fill the card, then their sum in a fixed order."""
+    """a.T @ b for very long a and b: by parts that fill the card, then summed in a fixed order."""
     length = len(a) // parts
     body = parts * length
     rest = a[body:].T @ b[body:]

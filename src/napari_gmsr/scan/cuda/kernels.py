@@ -34,7 +34,15 @@ class Walk(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a block is filled: ``groups`` chunks side by side, each of ``pairs`` pairs of channels (the surplus idles)."""
+    """How a block is filled with chunks side by side (groups) and pairs of channels in each.
+
+    Parameters
+    ----------
+    channels
+        Channels of the scanned features, even.
+    rank
+        Rank of the step's projection.
+    """
 
     channels: int
     rank: int
@@ -92,7 +100,7 @@ class Layout:
 
 
 def _fill(pairs: int, multiple: int) -> tuple[int, int]:
-    """Groups and padded pairs so that four lanes a pair fill whole warps, at least three of them."""
+    """Choose groups and padded pairs so that four lanes a pair fill whole warps, three at least."""
     padded = -(-pairs // multiple) * multiple
     groups = 1
     while padded * groups % 8 or padded * groups < 24:
@@ -152,7 +160,7 @@ def _pack(argument: Tensor | int | Walk) -> ctypes.c_void_p | ctypes.c_int | Wal
 
 @cache
 def source(*, primitives: bool = True) -> str:
-    """The kernels' program; without the primitives where something else stands in for them."""
+    """Return the kernels' program, without the primitives where something stands in for them."""
     names = ("common", "forward", "backward")
     folder = Path(__file__).parent
     return "\n".join(

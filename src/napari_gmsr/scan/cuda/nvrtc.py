@@ -1,7 +1,8 @@
-"""CUDA C++ compiled at run time by NVRTC, which PyTorch's CUDA wheels carry: no compiler on the user's machine.
+"""CUDA C++ compiled at run time by NVRTC, which PyTorch's CUDA wheels carry.
 
-Both libraries (NVRTC and the driver) are called through ctypes; a compiled kernel is kept in the user's cache folder under a key of
-its source, options, architecture and compiler version.
+The user's machine needs no compiler. Both libraries (NVRTC and the driver) are called through
+ctypes; a compiled kernel is kept in the user's cache folder under a key of its source, options,
+architecture and compiler version.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Module:
         threads: int,
         shared_bytes: int,
         stream: int,
-        arguments: Sequence[ctypes._SimpleCData[int] | ctypes.Structure],
+        arguments: Sequence[c_void_p | c_int | ctypes.Structure],
     ) -> None:
         """Start a kernel on a stream of the current device; returns before it has run."""
         function = self._functions.get(name)
