@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,12 @@ from napari_gmsr.image import RGBImage
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.layers import Layer
+    from qtpy.QtWidgets import QWidget
 
 SIZE = (1600, 1000)
+DOCK_WIDTH = 430
+GAP = 12  # between pictures, in their pixels
 BAND_NM = 540
 
 
@@ -45,16 +50,16 @@ def open_window(
     truth: SpectralCube,
     pins: Sequence[tuple[int, int]],
 ) -> Viewer:
-    """Open napari with a photograph's cube, and a scene's with all that its truth allows.
+    """Open napari with a scene above a photograph, each beside its reconstruction.
 
     Parameters
     ----------
     photo, photo_cube
-        A photograph and its reconstruction; their layers lie hidden below the others.
+        A photograph and its reconstruction.
     scene, cube, truth
-        A scene, its reconstruction and the truth.
+        A scene, its reconstruction, and the truth, by which spectra are compared.
     pins
-        Row and column of the pixels whose spectra are pinned.
+        Row and column of the scene's pixels whose spectra are pinned.
     """
     import napari
 
@@ -62,23 +67,35 @@ def open_window(
     from napari_gmsr.plugin.pins import Pins
 
     viewer = napari.Viewer(title="napari-gmsr", show=False)
-    for picture, picture_cube in ((photo, photo_cube), (scene, cube)):
-        viewer.add_image(picture.data, rgb=True, name=picture.name, visible=False)
-        layer = add_cube(viewer, picture_cube)
-        layer.visible = picture_cube is cube
-    add_cube(viewer, truth).visible = False
+    height, width = scene.shape
+    below = height + GAP
+    viewer.add_image(photo.data, rgb=True, name=photo.name, translate=(below, 0))
+    _place(add_cube(viewer, photo_cube), below, photo.shape[1] + GAP)
+    viewer.add_image(scene.data, rgb=True, name=scene.name)
+    true_layer = add_cube(viewer, truth)
+    true_layer.visible = False
+    layer = add_cube(viewer, cube)
+    for one in (true_layer, layer):
+        _place(one, 0, width + GAP)
     viewer.layers.selection = {layer}
     viewer.dims.set_point(0, BAND_NM)
 
-    viewer.window.add_plugin_dock_widget("napari-gmsr", "Spectra")
-    viewer.window.add_plugin_dock_widget("napari-gmsr", "Error maps", tabify=True)
+    dock, spectra = viewer.window.add_plugin_dock_widget("napari-gmsr", "Spectra")
+    _, error_maps = viewer.window.add_plugin_dock_widget("napari-gmsr", "Error maps", tabify=True)
+    viewer.show()
+    viewer.window.resize(*SIZE)
+    _widen(dock)
+    before = set(viewer.layers)
+    _press(error_maps, "Show error maps")
+    for error_layer in _new_layers(viewer, before):
+        _place(error_layer, 0, 2 * (width + GAP))
     placed = Pins(viewer)
     placed.start()
     for y, x in pins:
         placed.add(layer, y, x)
     placed.stop()
-    viewer.show()
-    viewer.window.resize(*SIZE)
+    dock.raise_()
+    spectra.setFocus()
     return viewer
 
 
@@ -89,6 +106,33 @@ def picture_of(viewer: Viewer, path: Path) -> Path:
     _let_draw(2000)
     viewer.screenshot(str(path), canvas_only=False, flash=False)
     return path
+
+
+def _place(layer: Layer, y: int, x: int) -> None:
+    layer.translate = (*layer.translate[:-2], y, x)
+
+
+def _widen(dock: QWidget) -> None:
+    from qtpy.QtCore import Qt
+
+    dock.window().resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
+
+
+def _press(widget: QWidget, text: str) -> None:
+    from qtpy.QtWidgets import QPushButton
+
+    buttons = {
+        button.text().replace("&", ""): button for button in widget.findChildren(QPushButton)
+    }
+    buttons[text].click()
+
+
+def _new_layers(viewer: Viewer, before: set[Layer]) -> set[Layer]:
+    """Wait for the layers that a widget computes in the background, and return them."""
+    end = time.monotonic() + 30
+    while before == set(viewer.layers) and time.monotonic() < end:
+        _let_draw(50)
+    return set(viewer.layers) - before
 
 
 def _let_draw(milliseconds: int) -> None:
