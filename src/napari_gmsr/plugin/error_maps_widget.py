@@ -33,6 +33,7 @@ from napari_gmsr.plugin.layers import (
     check_comparable,
     cube_from_layer,
     current_band,
+    is_comparable,
     layer_wavelengths,
 )
 from napari_gmsr.plugin.metric_tables import MetricTables
@@ -60,9 +61,9 @@ _FOLLOW_MS = 60
 class ErrorMapsWidget(QWidget):
     """Heatmaps of a cube's errors against its truth, and the two metric tables.
 
-    One button makes the maps, as image layers in the paper's blue to red under one scale; from then on
-    they follow the controls and, where one band is asked for, the slider. All numbers are computed
-    off the window's thread.
+    One button makes the maps, as image layers in the paper's blue to red under one scale; from then
+    on they follow the controls and, where one band is asked for, the slider. All numbers are
+    computed off the window's thread.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class ErrorMapsWidget(QWidget):
         self._comparison = 0
 
         self._predictions = CubeList(viewer)
-        self._truth = CubeComboBox(viewer, truth=True)
+        self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
         self._metric = QComboBox()
         self._bands = QComboBox()
         self._grid = QCheckBox("&Side by side")
@@ -90,6 +91,7 @@ class ErrorMapsWidget(QWidget):
         self._follow_soon = qthrottled(self._update_maps, timeout=_FOLLOW_MS, parent=self)
         self._lay_out()
 
+        self._predictions.chosen.connect(self._truth.refresh)
         self._predictions.chosen.connect(self._on_choice)
         self._truth.chosen.connect(self._on_choice)
         self._metric.currentIndexChanged.connect(self._on_metric)
@@ -109,8 +111,8 @@ class ErrorMapsWidget(QWidget):
         self._bands.setToolTip("Judge all bands at once, or the one that the slider shows, live.")
         self._grid.setChecked(True)
         self._grid.setToolTip(
-            "With several cubes, turn on napari's grid, so that their maps stand side by side under "
-            "one scale. Hide other layers with their eye to give the maps more room."
+            "With several cubes, turn on napari's grid, so that their maps stand side by side "
+            "under one scale. Hide other layers with their eye to give the maps more room."
         )
         self._show.setToolTip("Make the heatmap layers and both metric tables.")
         form = QFormLayout()
@@ -154,8 +156,11 @@ class ErrorMapsWidget(QWidget):
 
     # -- what is chosen ------------------------------------------------------------------------
 
+    def _fits(self, truth: Image) -> bool:
+        return any(is_comparable(layer, truth) for layer in self._predictions.layers)
+
     def _layers(self) -> list[Image]:
-        """The cubes to judge: the ticked ones, never the truth itself."""
+        """Return the cubes to judge: the ticked ones, never the truth itself."""
         return [layer for layer in self._predictions.layers if layer != self._truth.layer]
 
     def _band_nm(self, layer: Image) -> float | None:
@@ -287,7 +292,7 @@ class ErrorMapsWidget(QWidget):
         self._running = False
         self._limits[key] = result.limit
         kept = [i for i, layer in enumerate(layers) if layer in self._viewer.layers]
-        first = not self._map_layers
+        before = len(self._map_layers)
         if kept:
             self._map_layers = show_maps(
                 self._viewer,
@@ -295,7 +300,7 @@ class ErrorMapsWidget(QWidget):
                 request.metric,
                 ErrorMaps(tuple(result.maps[i] for i in kept), result.limit),
             )
-        if first and len(self._map_layers) > 1 and self._grid.isChecked():
+        if len(self._map_layers) > max(1, before) and self._grid.isChecked():
             self._viewer.canvas.grid.enabled = True
         where = "all bands" if request.band_nm is None else f"{request.band_nm:.4g} nm"
         self._say(f"Blue is no error, red is {result.limit:.3g} or more, at {where}.")

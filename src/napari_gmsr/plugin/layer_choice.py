@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
@@ -37,6 +37,8 @@ class CubeComboBox(QComboBox):
         The viewer whose layers are offered.
     truth
         Offer "none" first, and prefer layers named as truth.
+    fits
+        Which layers may be chosen without being asked for; all by default.
     parent
         Qt's parent.
     """
@@ -45,11 +47,17 @@ class CubeComboBox(QComboBox):
     """The choice has changed, by the user or because the layers did."""
 
     def __init__(
-        self, viewer: Viewer, *, truth: bool = False, parent: QWidget | None = None
+        self,
+        viewer: Viewer,
+        *,
+        truth: bool = False,
+        fits: Callable[[Image], bool] = lambda layer: True,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._truth = truth
+        self._fits = fits
         self._layers: list[Image | None] = []
         self._by_user = False
         # A long layer name must not widen the dock.
@@ -68,6 +76,11 @@ class CubeComboBox(QComboBox):
         """Choose a layer as if the user did."""
         self.setCurrentIndex(self._layers.index(layer))
         self._on_activated()
+
+    def forget(self) -> None:
+        """Give up the user's choice and take the one that suggests itself."""
+        self._by_user = False
+        self.refresh()
 
     def refresh(self, event: object = None) -> None:
         """Offer the cubes that the viewer holds now."""
@@ -111,7 +124,8 @@ class CubeComboBox(QComboBox):
         self.chosen.emit()
 
     def _default(self) -> Image | None:
-        cubes = [layer for layer in reversed(self._layers) if layer is not None]
+        offered = reversed(self._layers)
+        cubes = [layer for layer in offered if layer is not None and self._fits(layer)]
         named = [layer for layer in cubes if looks_like_truth(layer.name) == self._truth]
         if named or self._truth:
             return named[0] if named else None

@@ -30,6 +30,7 @@ __all__ = [
     "cube_layer_kwargs",
     "cube_layers",
     "current_band",
+    "is_comparable",
     "is_cube_layer",
     "layer_spectrum",
     "layer_wavelengths",
@@ -266,6 +267,15 @@ def check_comparable(prediction: Layer, truth: Layer) -> None:
             where=truth.name,
             fix="Choose a truth with the prediction's wavelengths, or resample it to them.",
         )
+
+
+def is_comparable(prediction: Layer, truth: Layer) -> bool:
+    """Say whether two layers can be compared: see :func:`check_comparable`."""
+    try:
+        check_comparable(prediction, truth)
+    except InputError:
+        return False
+    return True
 
 
 def _span(wavelengths: npt.NDArray[np.float64]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Qt
@@ -32,7 +33,7 @@ _SETS: tuple[tuple[Literal["paper", "standard"], str, str], ...] = (
 
 
 class MetricTables(QWidget):
-    """The *paper* and the *standard* set of metrics for one or several cubes, always both by name."""
+    """The *paper* and the *standard* set of metrics of one or several cubes, both by name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +63,6 @@ class MetricTables(QWidget):
 def _make_table() -> QTableWidget:
     table = QTableWidget()
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setAlternatingRowColors(True)
     table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     header = table.horizontalHeader()
     assert header is not None
@@ -72,14 +72,16 @@ def _make_table() -> QTableWidget:
 
 
 def _fill(
-    table: QTableWidget, names: Sequence[str], columns: Sequence[Sequence[tuple[str, str, str]]]
+    table: QTableWidget, names: list[str], columns: Sequence[Sequence[tuple[str, str, str]]]
 ) -> None:
     # A metric that this set does not have is no row of its table.
     kept = [index for index, (_, value, _) in enumerate(columns[0]) if value] if columns else []
+    # "toy [photo]" and "toy [rootpoly]" differ in what a narrow column would cut off.
+    shared = commonprefix(names).rfind(" ") + 1 if len(names) > 1 else 0  # noqa: RUF071
     table.setColumnCount(len(columns))
     table.setRowCount(len(kept))
     for column, (name, cells) in enumerate(zip(names, columns, strict=True)):
-        heading = QTableWidgetItem(name)
+        heading = QTableWidgetItem(name[shared:])
         heading.setToolTip(name)
         table.setHorizontalHeaderItem(column, heading)
         for row, index in enumerate(kept):

@@ -70,12 +70,18 @@ class Pins(QObject):
             return []
         return [QColor.fromRgbF(*map(float, rgba[:3])).name() for rgba in self._layer.face_color]
 
+    @property
+    def next_color(self) -> str:
+        """``#rrggbb`` of the next pin: the colour that the fewest have."""
+        return min(PALETTE, key=self.colors.count)
+
     def add(self, cube: Layer, y: int, x: int) -> None:
         """Pin a pixel of a cube's layer, in the next colour."""
         layer = self._layer
         if layer is None:
             layer = self._make_layer(cube)
-        self._offer_next_color(layer)
+        with layer.block_update_properties():
+            layer.current_face_color = self.next_color
         layer.add(layer.world_to_data(cube.data_to_world((0, y, x))[-2:]))
         layer.selected_data = set()
 
@@ -140,9 +146,3 @@ class Pins(QObject):
         if selected:
             self._viewer.layers.selection = selected
         return layer
-
-    def _offer_next_color(self, layer: Points) -> None:
-        used = self.colors
-        rarest = min(PALETTE, key=used.count)
-        with layer.block_update_properties():
-            layer.current_face_color = rarest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_gmsr.plugin.plots import ThemedPlot
@@ -44,6 +44,7 @@ class SpectraPlot(ThemedPlot):
         self.residuals: pg.PlotItem = self.addPlot(row=2, col=0)
         self.ci.layout.setRowStretchFactor(1, 3)
         self.ci.layout.setRowStretchFactor(2, 1)
+        self._plots = (self.responses, self.responses, self.residuals)
         self._lines = [self._set_up(self.responses), self._set_up(self.residuals)]
         self.responses.getAxis("bottom").setStyle(showValues=False)
         self.responses.setLabel("left", "Response")
@@ -56,8 +57,9 @@ class SpectraPlot(ThemedPlot):
         self._zero = pg.InfiniteLine(pos=0, angle=0)
         self.residuals.addItem(self._zero, ignoreBounds=True)
         self._preview = self._curves()
-        self._pinned: list[pg.PlotDataItem] = []
+        self._pinned: list[list[pg.PlotDataItem]] = []
         self._spectra: Sequence[PixelSpectrum] = ()
+        self._legend_look: tuple[object, ...] = ()
         self.paint_items()
 
     def paint_items(self) -> None:
@@ -70,10 +72,7 @@ class SpectraPlot(ThemedPlot):
         self._zero.setPen(pg.mkPen(muted, width=1))
         self._label.fill = pg.mkBrush(self.colors.background)
         self._write_legend()
-        solid, dashed, strip = self._preview
-        solid.setPen(pg.mkPen(text, width=1.5))
-        dashed.setPen(pg.mkPen(text, width=1.5, style=Qt.PenStyle.DashLine))
-        strip.setPen(pg.mkPen(text, width=1.5))
+        _set_color(self._preview, text, width=1.5)
 
     def set_band(self, nm: float | None) -> None:
         """Mark the wavelength that the viewer shows; ``None`` where it shows none of the cube's."""
@@ -93,13 +92,19 @@ class SpectraPlot(ThemedPlot):
 
     def draw_pins(self, spectra: Sequence[PixelSpectrum]) -> None:
         """Draw the pinned spectra in place of those drawn before."""
-        for curve in self._pinned:
-            (self.residuals if curve in self.residuals.curves else self.responses).removeItem(curve)
-        self._pinned = []
-        for spectrum in spectra:
-            curves = self._curves(spectrum.color)
-            _set_data(curves, spectrum)
-            self._pinned += curves
+        drawn = self._spectra
+        while len(self._pinned) > len(spectra):
+            for plot, curve in zip(self._plots, self._pinned.pop(), strict=True):
+                plot.removeItem(curve)
+        for index, spectrum in enumerate(spectra):
+            # Making and filling curves is what takes time: what is drawn already stays.
+            if index >= len(self._pinned):
+                self._pinned.append(self._curves(spectrum.color))
+            elif index < len(drawn) and spectrum.looks_like(drawn[index]):
+                continue
+            else:
+                _set_color(self._pinned[index], spectrum.color)
+            _set_data(self._pinned[index], spectrum)
         self._spectra = tuple(spectra)
         self._write_legend()
 
@@ -120,7 +125,7 @@ class SpectraPlot(ThemedPlot):
         plot.hideButtons()
         # The axes fit the curves; a stray wheel turn over a narrow dock must not lose them.
         plot.setMouseEnabled(x=False, y=False)
-        plot.showGrid(x=True, y=True, alpha=0.15)
+        plot.showGrid(y=True, alpha=0.15)
         axis = plot.getAxis("left")
         axis.setWidth(_AXIS_WIDTH)
         axis.enableAutoSIPrefix(False)
@@ -133,13 +138,9 @@ class SpectraPlot(ThemedPlot):
 
     def _curves(self, color: str = "w") -> list[pg.PlotDataItem]:
         """Add empty curves: response, truth, residual."""
-        solid = pg.mkPen(color, width=2)
-        dashed = pg.mkPen(color, width=2, style=Qt.PenStyle.DashLine)
-        return [
-            self.responses.plot(antialias=True, pen=solid),
-            self.responses.plot(antialias=True, pen=dashed),
-            self.residuals.plot(antialias=True, pen=solid),
-        ]
+        curves = [plot.plot(antialias=True) for plot in self._plots]
+        _set_color(curves, color)
+        return curves
 
     def _write_legend(self) -> None:
         entries = [
@@ -148,10 +149,22 @@ class SpectraPlot(ThemedPlot):
         ]
         if any(spectrum.truth is not None for spectrum in self._spectra):
             entries.append("╍╍&nbsp;truth")
-        self._legend.setText("&nbsp;&nbsp; ".join(entries), color=self.colors.text, size="8pt")
+        text = "&nbsp;&nbsp; ".join(entries)
+        look = (text, self.colors.text, self.width())
+        if look == self._legend_look:
+            return
+        self._legend_look = look
+        self._legend.setText(text, color=self.colors.text, size="8pt")
         self._legend.item.setTextWidth(max(100, self.width() - 20))
         self._legend.updateMin()
         self._legend.setMaximumHeight(self._legend.item.boundingRect().height())
+
+
+def _set_color(curves: Sequence[pg.PlotDataItem], color: str | QColor, width: float = 2) -> None:
+    """Give a spectrum's three curves their colour: the truth dashed, the others solid."""
+    solid, dashed = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine
+    for curve, style in zip(curves, (solid, dashed, solid), strict=True):
+        curve.setPen(pg.mkPen(color, width=width, style=style))
 
 
 def _set_data(curves: Sequence[pg.PlotDataItem], spectrum: PixelSpectrum | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils import notifications
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -27,6 +28,7 @@ from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import (
     check_comparable,
     current_band,
+    is_comparable,
     layer_spectrum,
     layer_wavelengths,
     pixel_at,
@@ -45,6 +47,8 @@ _NO_CUBE = "Open a cube or run Reconstruct, then click a pixel."
 _NO_PIXEL = "Move the mouse over the picture to see a pixel's spectrum.\nClick to pin it."
 _HOVER_MS = 30
 _LARGEST_RADIUS = 50
+_CLICK_SLACK_PX = 3
+"""A hand moves the mouse a little while it clicks; beyond this it is a drag, which pans."""
 
 
 class SpectraWidget(QWidget):
@@ -68,7 +72,7 @@ class SpectraWidget(QWidget):
         self._pinned: list[PixelSpectrum] = []
 
         self._prediction = CubeComboBox(viewer)
-        self._truth = CubeComboBox(viewer, truth=True)
+        self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
         self._radius = QSpinBox()
         self._plot = SpectraPlot(viewer)
         self._pins = Pins(viewer, self)
@@ -171,14 +175,14 @@ class SpectraWidget(QWidget):
 
     def _on_click(self, viewer: Viewer, event: Any) -> Generator[None, None, None]:
         """Pin on a click: a press and release of the left button without a drag between."""
-        world = tuple(event.position)
+        world, start = tuple(event.position), event.pos
         active = viewer.layers.selection.active
         busy = active is not None and active.mode not in ("pan_zoom", "transform")
         if event.button != 1 or event.modifiers or busy:
             return
         yield
         while event.type == "mouse_move":
-            if event.is_dragging:
+            if np.abs(np.subtract(event.pos, start)).max() > _CLICK_SLACK_PX:
                 return
             yield
         self._pin(world)
@@ -201,7 +205,12 @@ class SpectraWidget(QWidget):
         self._hovered = None
         self._plot.draw_preview(None)
         self._on_band()
+        self._truth.refresh()
         self._on_truth_chosen()
+
+    def _fits(self, truth: Image) -> bool:
+        prediction = self._prediction.layer
+        return prediction is not None and is_comparable(prediction, truth)
 
     def _on_truth_chosen(self) -> None:
         prediction, truth = self._prediction.layer, self._truth.layer
@@ -209,9 +218,8 @@ class SpectraWidget(QWidget):
             try:
                 check_comparable(prediction, truth)
             except GMSRError as error:
-                self._truth.choose(None)
+                self._truth.forget()
                 notifications.show_warning(str(error))
-                return
         self._draw_pins()
 
     def _on_radius(self, radius: int) -> None:
@@ -261,8 +269,14 @@ class SpectraWidget(QWidget):
     def _pin(self, world: tuple[float, ...]) -> None:
         layer = self._prediction.layer
         pixel = None if layer is None else pixel_at(layer, world)
-        if layer is not None and pixel is not None:
-            self._pins.add(layer, *pixel)
+        if layer is None or pixel is None:
+            return
+        # The curve first: napari takes its time to draw a point.
+        self._pinned.append(self._spectrum(*pixel, color=self._pins.next_color))
+        self._plot.draw_pins(self._pinned)
+        self._show_state()
+        self._plot.viewport().repaint()
+        self._pins.add(layer, *pixel)
 
     def _spectrum(self, y: int, x: int, color: str) -> PixelSpectrum:
         """Read a pixel's spectrum from the chosen layers."""

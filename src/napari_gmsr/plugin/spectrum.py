@@ -85,6 +85,18 @@ class PixelSpectrum:
         u, v = self.response / lengths[0], self.truth / lengths[1]
         return float(np.degrees(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))
 
+    def looks_like(self, other: PixelSpectrum) -> bool:
+        """Say whether two spectra are drawn alike."""
+        pairs = (
+            (self.wavelengths_nm, other.wavelengths_nm),
+            (self.response, other.response),
+            (self.truth, other.truth),
+        )
+        return self.color == other.color and all(
+            first is second or np.array_equal(first, second)  # type: ignore[arg-type]
+            for first, second in pairs
+        )
+
 
 def save_spectra(spectra: Sequence[PixelSpectrum], path: str | Path) -> Path:
     """Write spectra as CSV: one row for each pixel and band.
