@@ -38,7 +38,7 @@ TARGETS: dict[str, tuple[Encoding, Recipe]] = {
     "ntire2020-clean": ("linear", Recipe()),
 }
 # Min-max, pooling and scans see a patch's extent: the network must meet several.
-SIZES = {64: 0.5, 128: 0.4, 256: 0.1}
+SIZES = {64: 0.6, 128: 0.3, 256: 0.1}
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Settings:
     steps: int
     engine: str
     device: str
-    pixels: int = 20 * 128 * 128
-    learning_rate: float = 2e-3
+    pixels: int = 12 * 128 * 128
+    learning_rate: float = 3e-3
     warm_up: float = 0.02
     weight_decay: float = 1e-4
     drop_path: float = 0.0
