@@ -429,9 +429,12 @@ def _card_tip(card: ModelCard) -> str:
 def _plan_sentence(preflight: Preflight) -> str:
     runs = "" if preflight.runs == 1 else f", {preflight.runs} runs of the network"
     needs = (
-        f"needs about {preflight.peak_bytes / 2**30:.1f} of {preflight.free_bytes / 2**30:.1f} GiB "
-        "free memory"
+        f"needs about {_size(preflight.peak_bytes)} of {_size(preflight.free_bytes)} free memory"
         if preflight.mode_reason == "asked for"
         else preflight.mode_reason
     )
     return f"{_MODES[preflight.mode][0]}{runs}: {needs}."
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

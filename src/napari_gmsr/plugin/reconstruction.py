@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +73,7 @@ class ReconstructionController(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._executor = executor
-        self._picture: LayerPicture | None = None
-        self._progress: progress | None = None
+        self._run: list[_Run] = []  # at most one
         self._asking = False
         self._ask_next: tuple[tuple[int, int] | None, Settings] | None = None
         # Jobs speak in threads of their own; the timer collects what they say. A signal emitted
@@ -82,18 +82,17 @@ class ReconstructionController(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._deliver)
-        self._jobs: list[Job] = []
-        self.destroyed.connect(partial(_cancel_all, self._jobs))
+        self.destroyed.connect(partial(_abandon, self._run))
 
     @property
     def running(self) -> bool:
         """Whether a reconstruction is under way."""
-        return self._picture is not None
+        return bool(self._run)
 
     @property
     def picture(self) -> LayerPicture | None:
         """The picture of the run under way."""
-        return self._picture
+        return self._run[0].picture if self._run else None
 
     def start(self, picture: LayerPicture, settings: Settings, float_encoding: Encoding) -> None:
         """Start a reconstruction; while one runs, do nothing but say so.
@@ -110,18 +109,17 @@ class ReconstructionController(QObject):
         if self.running:
             show_info("A reconstruction is running: wait for it, or cancel it.")
             return
-        self._picture = picture
-        self._progress = progress(total=0, desc=f"Reconstructing {picture.name}")
         request = ReconstructionRequest(partial(picture.read, float_encoding), settings)
+        bar = progress(total=0, desc=f"Reconstructing {picture.name}")
+        job = start_reconstruction(request, self._to_gui_thread(self._on_event), self._executor)
+        self._run.append(_Run(picture, job, bar))
         self._timer.start()
-        self._jobs.append(
-            start_reconstruction(request, self._to_gui_thread(self._on_event), self._executor)
-        )
         self.started.emit(picture)
 
     def cancel(self) -> None:
         """Ask the run under way to stop."""
-        _cancel_all(self._jobs)
+        for run in self._run:
+            run.job.cancel()
 
     def ask(self, shape: tuple[int, int] | None, settings: Settings) -> None:
         """Ask what a run would do and take; :attr:`answered` tells.
@@ -141,30 +139,32 @@ class ReconstructionController(QObject):
         return lambda event: inbox.put((handler, event))
 
     def _deliver(self) -> None:
-        while not self._inbox.empty():
-            handler, event = self._inbox.get()
-            handler(event)
-        if not self.running and not self._asking:
-            self._timer.stop()
+        # The timer rests meanwhile: napari's progress bars let Qt go on with other events, of which
+        # one could be this timer's next.
+        self._timer.stop()
+        try:
+            while not self._inbox.empty():
+                handler, event = self._inbox.get()
+                handler(event)
+        finally:
+            if self.running or self._asking:
+                self._timer.start()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
-            assert self._progress is not None
-            if self._progress.total != event.total:
-                self._progress.total = event.total
-            self._progress.update(event.done - self._progress.n)
+            bar = self._run[0].bar
+            if bar.total != event.total:
+                bar.total = event.total
+            bar.update(event.done - bar.n)
             self.progressed.emit(event)
         elif isinstance(event, Finished | Failed | Cancelled):
             self._end(event)
 
     def _end(self, event: Finished | Failed | Cancelled) -> None:
-        assert self._picture is not None
-        assert self._progress is not None
-        picture, self._picture = self._picture, None
-        self._progress.close()
-        self._jobs.clear()
+        run = self._run.pop()
+        run.bar.close()
         if isinstance(event, Finished):
-            self._add(event.result, picture)
+            self._add(event.result, run.picture)
         elif isinstance(event, Failed):
             if event.log:
                 _log.error("%s\n%s", event.error, event.log)
@@ -204,6 +204,17 @@ class ReconstructionController(QObject):
         return layer
 
 
-def _cancel_all(jobs: list[Job], *_: Any) -> None:
-    for job in jobs:
-        job.cancel()
+@dataclass(frozen=True)
+class _Run:
+    picture: LayerPicture
+    job: Job
+    bar: progress
+    """In napari's activity dock; the GUI thread's alone."""
+
+
+def _abandon(run: list[_Run], *_: Any) -> None:
+    """End what runs when the window goes."""
+    for one in run:
+        one.job.cancel()
+        one.bar.close()
+    run.clear()
