@@ -71,7 +71,9 @@ def fit_baseline(
         spectra = file["reflectance"].astype(np.float64)
     spectra *= np.random.default_rng(seed).uniform(0.02, 1, (len(spectra), 1))
     rgb = np.clip(spectra @ matrix, 0, 1)
-    return RootPolynomialRegression().fit(torch.from_numpy(rgb), torch.from_numpy(spectra))
+    return RootPolynomialRegression().fit(
+        torch.from_numpy(rgb), torch.from_numpy(spectra), ridge=1e-9
+    )
 
 
 def fit_on_scene(cube: Floats, rgb: Floats) -> RootPolynomialRegression:

@@ -53,6 +53,39 @@ def test_exposure_invariance(gain, seed):
     )
 
 
+def test_ridge_is_that_of_the_normal_equations():
+    spectra = smooth_spectra(300)
+    rgb = spectra @ response()
+    x, y = root_polynomial(rgb).numpy(), spectra.numpy()
+    solution = np.linalg.solve(x.T @ x + 300 * 1e-4 * np.eye(13), x.T @ y)
+    fitted = RootPolynomialRegression().fit(rgb, spectra, ridge=1e-4)
+    np.testing.assert_allclose(fitted.coefficients.T, solution, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("scene", "variable", "error"),
+    [
+        ("cave_balloons_crop100", "Omsi", 0.0179),
+        ("cave_chart_and_stuffed_toy_crop150", "Omsi", 0.0367),
+        ("cave_feathers_crop150", "Omsi", 0.0218),
+    ],
+)
+def test_errors_on_real_scenes_are_those_measured_before(shared_data, scene, variable, error):
+    from scipy.io import loadmat
+
+    filters = np.load(shared_data / "responses/ntire2020_cie_1964_w_gain.npz")["filters"] / 256
+    reflectances = np.load(shared_data / "reflectances/capbone.npz")["reflectance"].astype(float)
+    reflectances *= np.random.default_rng(0).uniform(0.02, 1, (len(reflectances), 1))
+    rgb = np.clip(reflectances @ filters, 0, 1)
+    network = RootPolynomialRegression()
+    network.fit(torch.from_numpy(rgb), torch.from_numpy(reflectances), ridge=1e-9)
+    cube = loadmat(shared_data / "scenes" / f"{scene}.mat")[variable]
+    picture = torch.from_numpy(np.clip(cube @ filters, 0, 1).transpose(2, 0, 1))[None]
+    prediction = network(picture)[0].numpy().transpose(1, 2, 0).clip(0, 1)
+    # The random draws change the fourth decimal by one or two.
+    assert np.sqrt(np.mean((prediction - cube) ** 2)) == pytest.approx(error, abs=2e-4)
+
+
 def test_shape_type_and_black():
     spectra = smooth_spectra(50)
     network = RootPolynomialRegression().fit(spectra @ response(), spectra)

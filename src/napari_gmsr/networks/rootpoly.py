@@ -73,7 +73,7 @@ class RootPolynomialRegression(nn.Module):
         self.bands = bands
         self.register_buffer("coefficients", torch.zeros(bands, N_FEATURES, dtype=torch.float64))
 
-    def fit(self, rgb: Tensor, spectra: Tensor) -> RootPolynomialRegression:
+    def fit(self, rgb: Tensor, spectra: Tensor, ridge: float = 0.0) -> RootPolynomialRegression:
         """Fit the coefficients by least squares, in float64.
 
         Parameters
@@ -82,6 +82,9 @@ class RootPolynomialRegression(nn.Module):
             Linear colours (n, 3); negative values count as 0.
         spectra
             Their spectra (n, band).
+        ridge
+            Weight of the sum of squared coefficients beside the mean squared error. A little (1e-9)
+            tames nearly collinear features where the spectra are not those of the scenes to come.
 
         Returns
         -------
@@ -107,12 +110,15 @@ class RootPolynomialRegression(nn.Module):
             )
         if not (rgb.isfinite().all() and spectra.isfinite().all()):
             raise InputError("colours or spectra hold NaN or infinity", fix="Remove those samples.")
-        features = root_polynomial(rgb.double().clamp_min(0))
+        features = root_polynomial(rgb.double().clamp_min(0)).cpu()
+        spectra = spectra.double().cpu()
+        if ridge > 0:
+            penalty = (ridge * len(features)) ** 0.5 * torch.eye(N_FEATURES, dtype=torch.float64)
+            features = torch.cat([features, penalty])
+            spectra = torch.cat([spectra, spectra.new_zeros(N_FEATURES, bands)])
         # An orthogonal decomposition that copes with missing rank: a scene of one colour still has
         # a least-squares answer.
-        solution = torch.linalg.lstsq(
-            features.cpu(), spectra.double().cpu(), driver="gelsd"
-        ).solution
+        solution = torch.linalg.lstsq(features, spectra, driver="gelsd").solution
         self.coefficients.copy_(solution.mT)
         return self
 
