@@ -1,8 +1,8 @@
 """Measure the time from a click in a real napari window to the drawn curve.
 
 The window shows a 31 x 1040 x 1392 cube, with a truth chosen beside it. A mouse click is sent to
-the canvas as the window system would; the clock runs from the release of the button until the plot has
-painted the new pin's curve. Writes ``benchmarks/results/click_to_curve.json``.
+the canvas as the window system would; the clock runs from the release of the button until the plot
+has painted the new pin's curve. Writes ``benchmarks/results/click_to_curve.json``.
 
     python benchmarks/click_to_curve.py          # needs a display, or: xvfb-run -a python ...
 """
@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import napari
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtTest import QTest
@@ -80,7 +81,7 @@ def click(canvas: QWidget, plot: WatchedPlot, position: QPoint, pins: int) -> fl
     return 1000 * (plot.painted[0] - start)
 
 
-def scene() -> np.ndarray:
+def scene() -> npt.NDArray[np.float32]:
     """Return a cube of smooth spectra, as surfaces have them, float32 (band, y, x)."""
     bands, height, width = SHAPE
     nm = np.linspace(400, 700, bands)[:, None, None]

@@ -79,6 +79,7 @@ class ErrorMapsWidget(QWidget):
         self._running = False
         self._stale = False
         self._comparison = 0
+        self._evaluating = 0
 
         self._predictions = CubeList(viewer)
         self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
@@ -99,6 +100,11 @@ class ErrorMapsWidget(QWidget):
         self._grid.toggled.connect(self._on_grid)
         self._show.clicked.connect(self._on_show)
         self._on_choice()
+
+    @property
+    def busy(self) -> bool:
+        """Whether maps or tables are being computed."""
+        return self._running or self._evaluating > 0
 
     def _lay_out(self) -> None:
         self._predictions.setToolTip("The cubes to judge; tick several to compare them.")
@@ -243,13 +249,18 @@ class ErrorMapsWidget(QWidget):
         self._limits.clear()
         self._compute(request)
         self._comparison += 1
+        self._evaluating += 1
         create_worker(
             _numbered,
             self._comparison,
             request,
             _progress={"desc": "Metrics"},
             _ignore_errors=True,
-            _connect={"returned": self._on_evaluations, "errored": self._on_error},
+            _connect={
+                "returned": self._on_evaluations,
+                "errored": self._on_error,
+                "finished": self._on_evaluated,
+            },
         )
 
     def _update_maps(self) -> None:
@@ -312,6 +323,9 @@ class ErrorMapsWidget(QWidget):
         if comparison == self._comparison:
             self._tables.show_evaluations(evaluations)
             self._tables.show()
+
+    def _on_evaluated(self) -> None:
+        self._evaluating -= 1
 
     def _on_error(self, error: Exception) -> None:
         self._running = False

@@ -74,6 +74,7 @@ class CubeComboBox(QComboBox):
 
     def choose(self, layer: Image | None) -> None:
         """Choose a layer as if the user did."""
+        self.refresh()
         self.setCurrentIndex(self._layers.index(layer))
         self._on_activated()
 
@@ -168,6 +169,7 @@ class CubeList(QListWidget):
     def choose(self, layers: Iterable[Image]) -> None:
         """Tick exactly these layers, as if the user did."""
         self._by_user = True
+        self._layers = cube_layers(self._viewer.layers)
         self._fill(list(layers))
         self.chosen.emit()
 
