@@ -90,13 +90,16 @@ def test_from_several_threads_at_once() -> None:
         assert all(map(torch.equal, together, alone))
 
 
-def test_float64_strided_and_batch_of_none() -> None:
+def test_other_dtypes_strides_and_an_empty_batch() -> None:
     network = make_network()
     rgb = torch.rand(1, 9, 8, 3).movedim(-1, 1)
     cube = evaluate(network, rgb)
     wide = evaluate(network.double(), rgb.double())
     assert wide.dtype == torch.float64
     assert torch.equal(wide.float(), cube)
+    half = evaluate(network.float(), rgb.bfloat16())
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - cube).abs().max() <= 0.02
     assert evaluate(network, rgb[:0]).shape == (0, 31, 9, 8)
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -76,7 +77,7 @@ def evaluate(network: GMSRNet, rgb: Tensor, *, threads: int | None = None) -> Te
     pictures, _, height, width = rgb.shape
     cubes = np.empty((pictures, network.bands, height, width), np.float32)
     with Workers(threads) as workers:
-        for picture, cube in zip(rgb.detach(), cubes, strict=True):
+        for picture, cube in zip(rgb.detach().float(), cubes, strict=True):
             _evaluate_picture(blocks, taps, picture, cube, workers)
     return torch.from_numpy(cubes).to(rgb.dtype)
 
@@ -189,24 +190,35 @@ def _evaluate_picture(
     height, width = cube.shape[1:]
     a = _features(height * width, blocks[0].channels)
     _expand(rgb, blocks[0], a, workers)
-    for index, block in enumerate(blocks):
+    for block, following in pairwise(blocks):
+        expanded = _features(height * width, following.channels)
         picture = _Picture(height, width, block.channels, a)
-        y = _scan(picture, block, workers)
-        gate, pooled = _gates(picture, taps, workers)
-        gated, spatial, spectral, bias = block.fusion
-        spectral = spectral * _spectral_gate(block, pooled)
-        fusion = pack_dense(np.concatenate([gated, spatial, spectral], axis=1), bias)
-        if block is blocks[-1]:
-            _fuse(picture, block, y, gate, fusion, True, _NOTHING, cube, workers)
-        else:
-            following = blocks[index + 1]
-            a = _features(height * width, following.channels)
-            _fuse(picture, block, y, gate, fusion, True, following.expansion, a, workers)
+        _run_block(picture, block, taps, following.expansion, expanded, workers)
+        a = expanded
+    picture = _Picture(height, width, blocks[-1].channels, a)
+    _run_block(picture, blocks[-1], taps, _NOTHING, cube, workers)
+
+
+def _run_block(
+    picture: _Picture,
+    block: _PackedBlock,
+    taps: Floats,
+    expansion: Floats,
+    out: Floats,
+    workers: Workers,
+) -> None:
+    """From a block's expanded features to the next one's, or to the cube's planes."""
+    y = _scan(picture, block, workers)
+    gate, pooled = _gates(picture, taps, workers)
+    gated, spatial, spectral, bias = block.fusion
+    spectral = spectral * _spectral_gate(block, pooled)
+    fusion = pack_dense(np.concatenate([gated, spatial, spectral], axis=1), bias)
+    _fuse(picture, block, y, gate, fusion, True, expansion, out, workers)
 
 
 def _expand(rgb: Tensor, block: _PackedBlock, a: Floats, workers: Workers) -> None:
     """Apply the first block's 1x1 convolution."""
-    source = np.ascontiguousarray(rgb.movedim(0, -1).numpy(), np.float32)
+    source = np.ascontiguousarray(rgb.movedim(0, -1).numpy())
     height, width, inputs = source.shape
     lanes = padded(block.channels)
     flat = source.ravel()

@@ -83,9 +83,7 @@ class PackedScan:
         parameters
             Of any floating dtype, on the CPU.
         """
-        x_proj, dt_proj, dt_bias, A_log, D = (
-            np.asarray(p.detach(), np.float64) for p in parameters
-        )
+        x_proj, dt_proj, dt_bias, A_log, D = (p.detach().double().numpy() for p in parameters)
         channels, rank = dt_proj.shape[1:]
         # The kernels take powers of two.
         A = -np.exp(A_log) * np.log2(np.e)
@@ -129,7 +127,7 @@ def selective_scan_2d(
     with Workers(threads) as workers:
         for source, target in zip(x.detach(), result, strict=True):
             features = np.zeros((height, width, lanes), np.float32)
-            features[..., :channels] = source.numpy()
+            features[..., :channels] = source.float().numpy()
             y = np.empty_like(features)
             scan_picture(features.ravel(), y.ravel(), height, width, packed, workers)
             target.copy_(torch.from_numpy(y[..., :channels]))
