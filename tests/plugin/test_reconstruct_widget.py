@@ -26,6 +26,7 @@ CARD = ModelCard(
     encoding="linear",
     not_for=("anything else",),
 )
+SAYS = "CPU: no GPU.\nScan engine cpu: fast."
 RGB = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
 
 
@@ -99,7 +100,7 @@ def widget(viewer, executor, qtbot, tmp_path):
     widget = ReconstructWidget(viewer, executor)
     viewer.window.add_dock_widget(widget, name="Reconstruct")
     widget.choose_checkpoint(tmp_path / "mine.safetensors")
-    qtbot.waitUntil(lambda: bool(executor.asked) and not widget.controller._asking)
+    qtbot.waitUntil(lambda: bool(executor.asked) and widget.device_reason.text() == SAYS)
     return widget
 
 
@@ -144,7 +145,7 @@ def test_the_preflight_is_shown_before_the_run(ready, executor):
     assert ready.plan.text() == (
         "Tiles, 6 runs of the network: needs about 512 MiB of 16.0 GiB free memory."
     )
-    assert ready.device_reason.text() == "CPU: no GPU.\nScan engine cpu: fast."
+    assert ready.device_reason.text() == SAYS
     assert ready.card.text() == "For tests."
     assert "Not for: anything else" in ready.card.toolTip()
     assert ready.device.findText("cuda:0: NVIDIA H100") > 0
@@ -384,8 +385,8 @@ def test_closing_the_dock_does_not_stop_the_run(ready, viewer, executor, qtbot):
     again = ReconstructWidget(viewer, executor)
     viewer.window.add_dock_widget(again, name="Reconstruct again")
     assert again.controller is controller
-    assert not again.run.isEnabled()
     qtbot.waitUntil(again.cancel.isEnabled)
+    assert not again.run.isEnabled()
     assert again.status.text() == "Reconstructing photo…"
     executor.finish()
     qtbot.waitUntil(lambda: not controller.running)
@@ -460,16 +461,25 @@ def test_only_the_newest_question_is_asked(make_napari_viewer, qtbot):
 
     controller = ReconstructionController(viewer, Slow())
     answers = []
-    controller.answered.connect(answers.append)
+    controller.answered.connect(lambda settings, end: answers.append((settings.model, end)))
     for side in (1, 2, 3):
-        controller.ask((side, side), Settings())
+        controller.ask((side, side), Settings(model=f"model {side}"))
     assert [shape for shape, _ in asked] == [(1, 1)]
     asked[0][1](Finished("old"))
     qtbot.waitUntil(lambda: len(asked) == 2)
     assert asked[1][0] == (3, 3)
     asked[1][1](Finished("new"))
-    qtbot.waitUntil(lambda: bool(answers))
-    assert answers == [Finished("new")]
+    qtbot.waitUntil(lambda: len(answers) == 2)
+    assert answers == [("model 1", Finished("old")), ("model 3", Finished("new"))]
+
+
+def test_an_answer_about_other_settings_is_not_shown(ready, executor, tmp_path):
+    before = ready.settings
+    ready.choose_checkpoint(tmp_path / "other.safetensors")
+    ready.controller.answered.emit(before, executor._answer({"shape": (32, 48)}))
+    assert ready.card.text() == "Reading the checkpoint…"
+    assert ready.plan.text() == ""
+    assert not ready.run.isEnabled()
 
 
 @pytest.fixture(scope="module")

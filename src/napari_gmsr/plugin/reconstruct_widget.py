@@ -272,7 +272,9 @@ class ReconstructWidget(QWidget):
             self.device_reason.setText("Looking for devices…")
         self.controller.ask(shape, self.settings)
 
-    def _on_answered(self, end: object) -> None:
+    def _on_answered(self, settings: Settings, end: object) -> None:
+        if settings != self.settings:  # changed meanwhile; the next answer is on its way
+            return
         if isinstance(end, Finished):
             self._show_preflight(end.result)
         elif isinstance(end, Failed):

@@ -7,12 +7,12 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from napari.utils import progress
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import Encoding
@@ -42,6 +42,8 @@ _POLL_MS = 40
 _FIRST_BAND_NM = 550.0
 """Where the eye is most sensitive: a new cube is shown there."""
 
+_Question: TypeAlias = tuple[tuple[int, int] | None, Settings]
+
 _log = logging.getLogger("napari_gmsr")
 
 
@@ -64,8 +66,9 @@ class ReconstructionController(QObject):
     """A run got on: a :class:`.Progress`."""
     ended = Signal(object)
     """A run ended: ``Finished`` (with the cube), ``Failed`` or ``Cancelled``."""
-    answered = Signal(object)
-    """A preflight came back: ``Finished`` (with a :class:`.Preflight`) or ``Failed``."""
+    answered = Signal(object, object)
+    """A preflight of these settings came back: ``Finished`` (with a :class:`.Preflight`) or
+    ``Failed``."""
 
     def __init__(
         self, viewer: Viewer, executor: Executor | None = None, parent: QObject | None = None
@@ -74,8 +77,8 @@ class ReconstructionController(QObject):
         self._viewer = viewer
         self._executor = executor
         self._run: list[_Run] = []  # at most one
-        self._asking = False
-        self._ask_next: tuple[tuple[int, int] | None, Settings] | None = None
+        self._asked: _Question | None = None
+        self._ask_next: _Question | None = None
         # Jobs speak in threads of their own; the timer collects what they say. A signal emitted
         # there could hit this object while Qt deletes it.
         self._inbox: queue.SimpleQueue[tuple[Callable[[Event], None], Event]] = queue.SimpleQueue()
@@ -126,11 +129,10 @@ class ReconstructionController(QObject):
 
         While an earlier question is open or a run under way, only the newest question is kept.
         """
-        if self._asking or self.running:
+        if self._asked or self.running:
             self._ask_next = (shape, settings)
             return
-        self._ask_next = None
-        self._asking = True
+        self._asked, self._ask_next = (shape, settings), None
         self._timer.start()
         start_preflight(shape, settings, self._to_gui_thread(self._on_answer), self._executor)
 
@@ -147,7 +149,7 @@ class ReconstructionController(QObject):
                 handler, event = self._inbox.get()
                 handler(event)
         finally:
-            if self.running or self._asking:
+            if self.running or self._asked:
                 self._timer.start()
 
     def _on_event(self, event: Event) -> None:
@@ -174,9 +176,9 @@ class ReconstructionController(QObject):
 
     def _on_answer(self, event: Event) -> None:
         if isinstance(event, Finished | Failed | Cancelled):
-            self._asking = False
-            if self._ask_next is None:
-                self.answered.emit(event)
+            assert self._asked is not None
+            (_, settings), self._asked = self._asked, None
+            self.answered.emit(settings, event)
             self._ask_again()
 
     def _ask_again(self) -> None:
