@@ -78,8 +78,8 @@ class ErrorMapsWidget(QWidget):
         self._limits: dict[tuple[object, ...], float] = {}
         self._running = False
         self._stale = False
-        self._comparison = 0
-        self._evaluating = 0
+        self._evaluating = False
+        self._to_evaluate: MapRequest | None = None
 
         self._predictions = CubeList(viewer)
         self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
@@ -104,7 +104,7 @@ class ErrorMapsWidget(QWidget):
     @property
     def busy(self) -> bool:
         """Whether maps or tables are being computed."""
-        return self._running or self._evaluating > 0
+        return self._running or self._evaluating
 
     def _lay_out(self) -> None:
         self._predictions.setToolTip("The cubes to judge; tick several to compare them.")
@@ -248,20 +248,7 @@ class ErrorMapsWidget(QWidget):
             return
         self._limits.clear()
         self._compute(request)
-        self._comparison += 1
-        self._evaluating += 1
-        create_worker(
-            _numbered,
-            self._comparison,
-            request,
-            _progress={"desc": "Metrics"},
-            _ignore_errors=True,
-            _connect={
-                "returned": self._on_evaluations,
-                "errored": self._on_error,
-                "finished": self._on_evaluated,
-            },
-        )
+        self._evaluate(request)
 
     def _update_maps(self) -> None:
         """Bring the maps that are shown up to date with the controls and the slider."""
@@ -318,14 +305,41 @@ class ErrorMapsWidget(QWidget):
         if self._stale:
             self._update_maps()
 
-    def _on_evaluations(self, outcome: tuple[int, list[Evaluation]]) -> None:
-        comparison, evaluations = outcome
-        if comparison == self._comparison:
+    def _evaluate(self, request: MapRequest) -> None:
+        """Compute both metric sets in a worker; one at a time, so that maps need not queue."""
+        self._tables.setEnabled(False)
+        if self._evaluating:
+            self._to_evaluate = request
+            return
+        self._evaluating = True
+        create_worker(
+            compute_evaluations,
+            request.predictions,
+            request.truth,
+            _progress={"desc": "Metrics"},
+            _ignore_errors=True,
+            _connect={
+                "returned": self._on_evaluations,
+                "errored": self._on_evaluation_error,
+                "finished": self._on_evaluated,
+            },
+        )
+
+    def _on_evaluations(self, evaluations: list[Evaluation]) -> None:
+        if self._to_evaluate is None:
             self._tables.show_evaluations(evaluations)
+            self._tables.setEnabled(True)
             self._tables.show()
 
+    def _on_evaluation_error(self, error: Exception) -> None:
+        self._tables.hide()
+        notifications.show_error(str(error))
+
     def _on_evaluated(self) -> None:
-        self._evaluating -= 1
+        self._evaluating = False
+        request, self._to_evaluate = self._to_evaluate, None
+        if request is not None:
+            self._evaluate(request)
 
     def _on_error(self, error: Exception) -> None:
         self._running = False
@@ -342,8 +356,3 @@ def _with_context(
 ) -> tuple[MapRequest, ErrorMaps, object]:
     """Compute maps, and hand back what they belong to."""
     return request, compute_maps(request, limit), context
-
-
-def _numbered(number: int, request: MapRequest) -> tuple[int, list[Evaluation]]:
-    """Compute the metrics of a comparison, and hand back its number."""
-    return number, compute_evaluations(request.predictions, request.truth)
