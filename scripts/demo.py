@@ -1,11 +1,13 @@
 """Reconstruct a photograph and a simulated scene, and show them in napari.
 
 `make demo` sets everything up and runs it; it may be run again at any time. Everything is written
-into demo-output/. Where there is no display, the window opens on a virtual one.
+into demo-output/, or the folder given. Where there is no display, the window opens on a virtual
+one.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +17,7 @@ from demo_window import display, open_window, picture_of
 from napari_gmsr.datasets import sample_scene
 from napari_gmsr.evaluate import comparison_figure, save_figure
 
-OUT = Path(__file__).resolve().parents[1] / "demo-output"
+DEFAULT_OUT = Path(__file__).resolve().parents[1] / "demo-output"
 MODEL = "photo"
 PINS = ((95, 160), (235, 90), (345, 250), (345, 322))
 """Rows and columns in the scene: a cheek, the space suit, the ColorChecker's blue and yellow."""
@@ -42,23 +44,23 @@ def reconstruct(picture: ng.RGBImage) -> ng.SpectralCube:
     return cube
 
 
-def main() -> None:
-    """Run the demo."""
-    OUT.mkdir(exist_ok=True)
+def main(out: Path = DEFAULT_OUT) -> None:
+    """Run the demo; what an earlier run wrote is replaced."""
+    out.mkdir(exist_ok=True)
     photo, scene, truth = scenes()
     photo_cube, cube = reconstruct(photo), reconstruct(scene)
 
     print(ng.evaluate(cube, truth).to_text())
     figure = comparison_figure(scene, cube, truth, points=PINS)
     written = [
-        photo_cube.save(OUT / "photograph.zarr", overwrite=True),
-        cube.save(OUT / "scene.zarr", overwrite=True),
-        truth.save(OUT / "scene-truth.zarr", overwrite=True),
-        save_figure(figure, OUT / "figure.png", overwrite=True),
+        photo_cube.save(out / "photograph.zarr", overwrite=True),
+        cube.save(out / "scene.zarr", overwrite=True),
+        truth.save(out / "scene-truth.zarr", overwrite=True),
+        save_figure(figure, out / "figure.png", overwrite=True),
     ]
     with display() as real:
         viewer = open_window(photo, photo_cube, scene, cube, truth, PINS)
-        written.append(picture_of(viewer, OUT / "window.png"))
+        written.append(picture_of(viewer, out / "window.png"))
         print("Written:", *written, sep="\n  ")
         if real:
             import napari
@@ -69,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]))
