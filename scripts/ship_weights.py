@@ -80,10 +80,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(".carry"))
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--commit", help="what was trained; HEAD by default")
     options = parser.parse_args()
     run = json.loads((options.run / "run.json").read_text())
     target = run["settings"]["target"]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     network = create("gmsr")
     network.load_state_dict(load_file(options.run / "best.safetensors"))
     card = ModelCard(
@@ -93,7 +94,7 @@ def main() -> None:
         training_data=training_data(json.loads((options.data / "sources.json").read_text())),
         training={"loss": "L1", **run},
         seed=run["settings"]["seed"],
-        commit=commit.stdout.strip(),
+        commit=options.commit or head.stdout.strip(),
         **TARGETS[target],
     )
     path = save_checkpoint(network, card, options.out / f"{target}.safetensors", overwrite=True)
