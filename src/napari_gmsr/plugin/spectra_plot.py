@@ -40,8 +40,8 @@ class SpectraPlot(ThemedPlot):
         self.ci.setSpacing(0)
         # Above the curves, where it never hides one.
         self._legend: pg.LabelItem = self.addLabel("", row=0, col=0, justify="left")
-        self.responses: pg.PlotItem = self.addPlot(row=1, col=0)
-        self.residuals: pg.PlotItem = self.addPlot(row=2, col=0)
+        self.responses: pg.PlotItem = self.addPlot(row=1, col=0, enableMenu=False)
+        self.residuals: pg.PlotItem = self.addPlot(row=2, col=0, enableMenu=False)
         self.ci.layout.setRowStretchFactor(1, 3)
         self.ci.layout.setRowStretchFactor(2, 1)
         self._plots = (self.responses, self.responses, self.residuals)
@@ -121,7 +121,6 @@ class SpectraPlot(ThemedPlot):
 
     def _set_up(self, plot: pg.PlotItem) -> pg.InfiniteLine:
         """Put up a plot's frame and return its line at the current band."""
-        plot.setMenuEnabled(False)
         plot.hideButtons()
         # The axes fit the curves; a stray wheel turn over a narrow dock must not lose them.
         plot.setMouseEnabled(x=False, y=False)
