@@ -527,3 +527,11 @@ def test_the_windows_process_imports_no_torch(checkpoint):
         viewer.close()
     """)
     subprocess.run([sys.executable, "-c", code, str(checkpoint)], check=True)
+
+
+def test_the_shipped_checkpoint_for_photographs_is_the_default(viewer, executor):
+    widget = ReconstructWidget(viewer, executor)
+    assert widget.model.currentText() == "photo"
+    assert "photographs" in widget.card.text()
+    assert widget.model.itemText(widget.model.count() - 1) == "From file…"
+    widget.deleteLater()
