@@ -44,7 +44,7 @@ lint: setup ## Style, types, direction of imports
 
 .PHONY: docs
 docs: setup ## Build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: pytest
 pytest: setup ## Tests; those of the window run on a virtual display
