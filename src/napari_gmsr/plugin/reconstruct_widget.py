@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -36,7 +36,8 @@ from napari_gmsr.jobs import (
     Settings,
 )
 from napari_gmsr.plugin.band_readout import BandReadout
-from napari_gmsr.plugin.pictures import LayerPicture, picture_layers, picture_of_layer
+from napari_gmsr.plugin.picture_choice import PictureComboBox
+from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
 from napari_gmsr.plugin.reconstruction import ReconstructionController
 from napari_gmsr.weights import ModelCard, list_models
 
@@ -72,11 +73,9 @@ class ReconstructWidget(QWidget):
         self._viewer = napari_viewer
         self._executor = executor
         self._controller: ReconstructionController | None = None
-        self._layers: list[Image] = []
-        self._chosen_by_user = False
         self._preflight: Preflight | None = None
 
-        self.picture = QComboBox()
+        self.picture = PictureComboBox(napari_viewer)
         self.picture.setToolTip("The RGB layer to reconstruct.")
         self.model = QComboBox()
         self.model.setToolTip("The checkpoint: what the network was trained for.")
@@ -114,8 +113,7 @@ class ReconstructWidget(QWidget):
         self._ask_timer.setInterval(_PREFLIGHT_DELAY_MS)
         self._ask_timer.timeout.connect(self._ask)
         self._list_models()
-        self._refresh_pictures()
-        self.picture.activated.connect(self._on_picture_chosen)
+        self.picture.chosen.connect(self._on_picture_chosen)
         self.model.activated.connect(self._on_model_chosen)
         self.mode.currentIndexChanged.connect(self._ask_soon)
         self.device.currentIndexChanged.connect(self._ask_soon)
@@ -129,8 +127,7 @@ class ReconstructWidget(QWidget):
     @property
     def layer(self) -> Image | None:
         """The layer to reconstruct; ``None`` where there is none."""
-        index = self.picture.currentIndex()
-        return self._layers[index] if 0 <= index < len(self._layers) else None
+        return self.picture.layer
 
     @property
     def settings(self) -> Settings:
@@ -172,20 +169,11 @@ class ReconstructWidget(QWidget):
     # -- Qt's events
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Follow the layers while visible, and pick up a run under way."""
+        """Pick up a run under way."""
         super().showEvent(event)
-        for signal in self._layer_signals():
-            signal.connect(self._refresh_pictures)
-        self._refresh_pictures()
         if self.controller.running and self.controller.picture is not None:
             self._on_started(self.controller.picture)
         self._ask_soon()
-
-    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
-        """Stop following; a run goes on."""
-        for signal in self._layer_signals():
-            signal.disconnect(self._refresh_pictures)
-        super().hideEvent(event)
 
     # -- the lists
 
@@ -205,29 +193,8 @@ class ReconstructWidget(QWidget):
         self._model_before = self.model.currentIndex()
         self._show_card()
 
-    def _refresh_pictures(self, event: object = None) -> None:
-        before = self.layer
-        self._layers = picture_layers(self._viewer.layers)
-        self._chosen_by_user = self._chosen_by_user and before in self._layers
-        self.picture.blockSignals(True)
-        self.picture.clear()
-        self.picture.addItems([layer.name for layer in self._layers])
-        if not self._layers:
-            self.picture.addItem(
-                "no RGB layer" if len(self._viewer.layers) else "open a picture first"
-            )
-        elif self._chosen_by_user and before is not None:
-            self.picture.setCurrentIndex(self._layers.index(before))
-        else:
-            self.picture.setCurrentIndex(len(self._layers) - 1)
-        self.picture.setEnabled(bool(self._layers))
-        self.picture.blockSignals(False)
-        if self.layer is not before:
-            self._ask_soon()
-        self._update_buttons()
-
     def _on_picture_chosen(self) -> None:
-        self._chosen_by_user = True
+        self._update_buttons()
         self._ask_soon()
 
     def _on_model_chosen(self) -> None:
@@ -392,10 +359,6 @@ class ReconstructWidget(QWidget):
         layout.addSpacing(8)
         layout.addWidget(self.band)
         layout.addStretch(1)
-
-    def _layer_signals(self) -> tuple[Any, ...]:
-        events = self._viewer.layers.events
-        return events.inserted, events.removed, events.renamed
 
     def _main_window(self) -> QMainWindow | None:
         parent = self.parentWidget()
