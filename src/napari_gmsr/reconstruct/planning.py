@@ -15,9 +15,9 @@ __all__ = ["MODES", "Plan", "plan"]
 MODES = ("auto", "whole", "tiled", "paper")
 """How a picture is reconstructed; see `napari_gmsr.reconstruct`."""
 
-# Bytes of working memory for each pixel of one tile, without the cube itself; measured by
-# benchmarks/memory.py.
-_BYTES_PER_PIXEL = {"cpu": 1400, "reference": 4200, "fused": 2400}
+# Working memory of one run: bytes at least, and bytes for each pixel, the cube included. Measured on
+# GMSR-Net by benchmarks/cpu_engine.py (cpu, reference) and on an H100 (fused).
+_BYTES = {"cpu": (50e6, 650), "reference": (0.7e9, 2800), "fused": (0.1e9, 2900)}
 # What a run may take of the memory that is free.
 _SHARE = 0.6
 
@@ -37,7 +37,7 @@ class Plan:
     tiles
         Number of network runs, without a self-ensemble.
     peak_bytes
-        Estimate of the working memory on the device, beside the cube.
+        Estimate of the memory that one run of the network takes on the device.
     free_bytes
         What was free on the device.
     """
@@ -98,7 +98,7 @@ def plan(
         )
     height, width = shape
     free = _free_memory(device)
-    whole = height * width * _BYTES_PER_PIXEL[engine]
+    whole = _working_memory(height * width, engine)
     if mode == "auto":
         fits = whole <= _SHARE * free
         mode = "whole" if fits else "tiled"
@@ -115,8 +115,13 @@ def plan(
         tile, overlap, tiles = PAPER_TILE, PAPER_TILE // 2, paper_tile_count(shape)
     else:
         tiles = tile_count(shape, tile, overlap)
-    peak = min(tile, height) * min(tile, width) * _BYTES_PER_PIXEL[engine]
+    peak = _working_memory(min(tile, height) * min(tile, width), engine)
     return Plan(mode, reason, tile, overlap, tiles, peak, free)
+
+
+def _working_memory(pixels: int, engine: str) -> int:
+    least, each = _BYTES[engine]
+    return int(least + each * pixels)
 
 
 def _free_memory(device: torch.device) -> int:

@@ -27,7 +27,7 @@ __all__ = ["selective_scan_2d"]
 
 # Pixels of all pictures whose step, B and C exist at once; bounds memory whatever the picture's
 # size.
-_PIXELS_PER_SEGMENT = 1 << 18
+_PIXELS_PER_SEGMENT = 1 << 16
 # States that one step of the chunk loop updates: enough to fill a GPU, few enough to stay in a
 # CPU's cache.
 _STATES_PER_STEP = {"cuda": 1 << 22, "cpu": 1 << 19}
