@@ -124,6 +124,6 @@ def test_doctor_copes_with_a_pytorch_that_cannot_be_loaded(monkeypatch):
 
 def test_doctor_tells_where_compiled_code_cannot_be_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    assert str(tmp_path / "cache") in doctor.examine()["numba"]["cache"]
+    assert str(tmp_path / "cache") in doctor.examine()["kernel cache"]["folder"]
     monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
-    assert "set NUMBA_CACHE_DIR" in doctor.examine()["numba"]["cache"]
+    assert "set NUMBA_CACHE_DIR" in doctor.examine()["kernel cache"]["folder"]

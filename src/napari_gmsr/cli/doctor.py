@@ -49,8 +49,8 @@ def examine() -> dict[str, dict[str, str]]:
     Returns
     -------
     dict
-        Sections ``system``, ``packages``, ``qt``, ``devices``, ``engines`` and ``numba``, each from
-        names to text.
+        Sections ``system``, ``packages``, ``qt``, ``devices``, ``engines`` and
+        ``kernel cache``, each from names to text.
     """
     devices = _devices()
     return {
@@ -59,7 +59,7 @@ def examine() -> dict[str, dict[str, str]]:
         "qt": _versions(_QT_BINDINGS) or {"none": "install one: pip install 'napari[all]'"},
         "devices": devices,
         "engines": _engines([name for name in devices if name.partition(":")[0] in _DEVICES]),
-        "numba": _numba_cache(),
+        "kernel cache": _kernel_cache(),
     }
 
 
@@ -127,12 +127,13 @@ def _engines(devices: list[str]) -> dict[str, str]:
     }
 
 
-def _numba_cache() -> dict[str, str]:
-    """Say whether compiled code can be kept: where it cannot, every start compiles anew."""
-    from napari_gmsr import scan
+def _kernel_cache() -> dict[str, str]:
+    """Say whether compiled kernels can be kept: where not, every start compiles anew."""
+    import platformdirs
 
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(scan.__file__).parent / "__pycache__")
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(chosen or platformdirs.user_cache_path("napari-gmsr", appauthor=False))
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(parent, os.W_OK):
-        return {"cache": f"{folder} cannot be written: set NUMBA_CACHE_DIR to a folder of yours"}
-    return {"cache": f"{folder}, {len(list(folder.rglob('*.nbc')))} compiled functions"}
+        return {"folder": f"{folder} cannot be written: set NUMBA_CACHE_DIR to a folder of yours"}
+    return {"folder": f"{folder}, {len(list(folder.rglob('*.nbc')))} kernels"}
