@@ -67,13 +67,13 @@ class ErrorMapsWidget(QWidget):
 
     Parameters
     ----------
-    viewer
-        The viewer to look at.
+    napari_viewer
+        The viewer to look at; napari hands it over by this name.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._viewer = viewer
+        viewer = self._viewer = napari_viewer
         self._map_layers: list[Image] = []
         self._limits: dict[tuple[object, ...], float] = {}
         self._running = False

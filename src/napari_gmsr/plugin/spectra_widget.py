@@ -61,13 +61,13 @@ class SpectraWidget(QWidget):
 
     Parameters
     ----------
-    viewer
-        The viewer to look at.
+    napari_viewer
+        The viewer to look at; napari hands it over by this name.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._viewer = viewer
+        viewer = self._viewer = napari_viewer
         self._hovered: PixelSpectrum | None = None
         self._pinned: list[PixelSpectrum] = []
 
