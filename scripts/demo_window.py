@@ -80,10 +80,10 @@ def open_window(
     viewer.layers.selection = {layer}
     viewer.dims.set_point(0, BAND_NM)
 
-    dock, spectra = viewer.window.add_plugin_dock_widget("napari-gmsr", "Spectra")
-    _, error_maps = viewer.window.add_plugin_dock_widget("napari-gmsr", "Error maps", tabify=True)
     viewer.show()
     viewer.window.resize(*SIZE)
+    dock, spectra = viewer.window.add_plugin_dock_widget("napari-gmsr", "Spectra")
+    _, error_maps = viewer.window.add_plugin_dock_widget("napari-gmsr", "Error maps", tabify=True)
     _widen(dock)
     before = set(viewer.layers)
     _press(error_maps, "Show error maps")
@@ -114,8 +114,11 @@ def _place(layer: Layer, y: int, x: int) -> None:
 
 def _widen(dock: QWidget) -> None:
     from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMainWindow
 
-    dock.window().resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
+    window = dock.window()
+    assert isinstance(window, QMainWindow)
+    window.resizeDocks([dock], [DOCK_WIDTH], Qt.Orientation.Horizontal)
 
 
 def _press(widget: QWidget, text: str) -> None:
