@@ -352,6 +352,18 @@ def test_every_control_has_a_tooltip_and_fits_a_narrow_dock(viewer, widget):
     assert widget.minimumSizeHint().width() <= 350
 
 
+def test_a_narrowed_dock_shows_the_whole_wavelength_axis(viewer, widget):
+    add_cube(viewer, cube())
+    widget.resize(900, 600)
+    widget.show()
+    for x in range(6):
+        click(widget, viewer, 3, x)
+    widget.resize(340, 600)
+    QApplication.processEvents()
+    plot = widget.findChild(pg.GraphicsLayoutWidget)
+    assert plot.ci.geometry().width() <= plot.width()
+
+
 @pytest.mark.gui
 def test_the_mouse_in_a_real_window(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy(show=True)

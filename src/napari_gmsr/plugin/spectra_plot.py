@@ -23,6 +23,14 @@ _AXIS_WIDTH = 54
 """Width of the response axes in pixels, the same for both plots so that wavelengths align."""
 
 
+class _WrappingLabel(pg.LabelItem):  # type: ignore[misc]
+    """Text that wraps: its width never keeps the plot from getting narrower."""
+
+    def updateMin(self) -> None:  # noqa: N802
+        super().updateMin()
+        self.setMinimumWidth(0)
+
+
 class SpectraPlot(ThemedPlot):
     """Curves over wavelength: solid a cube's, dashed the truth's; residuals in a strip below.
 
@@ -39,7 +47,8 @@ class SpectraPlot(ThemedPlot):
         self.ci.setContentsMargins(2, 6, 8, 2)
         self.ci.setSpacing(0)
         # Above the curves, where it never hides one.
-        self._legend: pg.LabelItem = self.addLabel("", row=0, col=0, justify="left")
+        self._legend = _WrappingLabel("", justify="left")
+        self.addItem(self._legend, row=0, col=0)
         self.responses: pg.PlotItem = self.addPlot(row=1, col=0, enableMenu=False)
         self.residuals: pg.PlotItem = self.addPlot(row=2, col=0, enableMenu=False)
         self.ci.layout.setRowStretchFactor(1, 3)
