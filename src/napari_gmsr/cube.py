@@ -91,7 +91,8 @@ class SpectralCube:
 
     def band(self, nm: float) -> npt.NDArray[np.float32]:
         """Return the band image (y, x) nearest to ``nm`` nanometres, as a view."""
-        return self.data[self.band_index(nm)]
+        band: npt.NDArray[np.float32] = self.data[self.band_index(nm)]
+        return band
 
     def spectrum(self, y: int, x: int, radius: int = 0) -> npt.NDArray[np.float32]:
         """Return the spectral response at a pixel, averaged over a square around it.

@@ -15,8 +15,8 @@ __all__ = ["MODES", "Plan", "plan"]
 MODES = ("auto", "whole", "tiled", "paper")
 """How a picture is reconstructed; see `napari_gmsr.reconstruct`."""
 
-# Working memory of one run: bytes at least, and bytes for each pixel, the cube included. Measured on
-# GMSR-Net by benchmarks/cpu_engine.py (cpu, reference) and on an H100 (fused).
+# Working memory of one run of GMSR-Net: bytes at least, and bytes for each pixel, cube included.
+# Measured by benchmarks/cpu_engine.py (cpu, reference) and on an H100 (fused).
 _BYTES = {"cpu": (50e6, 650), "reference": (0.7e9, 2800), "fused": (0.1e9, 2900)}
 # What a run may take of the memory that is free.
 _SHARE = 0.6
