@@ -17,7 +17,7 @@ from napari_gmsr.image import RGBImage
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QDockWidget, QWidget
 
 SIZE = (1600, 1000)
 DOCK_WIDTH = 430
@@ -112,7 +112,7 @@ def _place(layer: Layer, y: int, x: int) -> None:
     layer.translate = (*layer.translate[:-2], y, x)
 
 
-def _widen(dock: QWidget) -> None:
+def _widen(dock: QDockWidget) -> None:
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMainWindow
 
