@@ -27,7 +27,8 @@ def test_json_is_the_python_api_s(command, cubes, tmp_path):
         "evaluate", tmp_path / "near.npz", tmp_path / "truth.npz", "--json"
     )
     assert (code, err) == (0, "")
-    assert json.loads(printed) == evaluate(*cubes).to_dict()
+    files = {"cube": str(tmp_path / "near.npz"), "truth": str(tmp_path / "truth.npz")}
+    assert json.loads(printed) == evaluate(*cubes).to_dict() | files
 
 
 def test_the_table_names_both_sets(command, cubes, tmp_path):
@@ -64,6 +65,8 @@ def test_variable_and_scale_of_the_truth(command, refused, cubes, tmp_path):
 def test_a_truth_of_another_size(refused, cubes, tmp_path):
     write_cube(SpectralCube(np.zeros((31, 5, 5)), name="small"), tmp_path / "small.npz")
     message = refused("evaluate", tmp_path / "near.npz", tmp_path / "small.npz")
+    assert str(tmp_path / "near.npz") in message
+    assert str(tmp_path / "small.npz") in message
     assert "12 x 14" in message
     assert "5 x 5" in message
 

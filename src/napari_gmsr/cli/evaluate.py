@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,8 @@ def evaluate(
 
     prediction = read_cube(cube)
     measured = read_cube(truth, variable=variable, scale=scale)
-    evaluation = compare(prediction, measured)
+    # An error, as well as the table, is to name the files, not what the cubes in them are called.
+    evaluation = compare(replace(prediction, name=str(cube)), replace(measured, name=str(truth)))
     if figure is not None:
         drawn = comparison_figure(None, prediction, measured)
         save_figure(drawn, figure, overwrite=overwrite)
