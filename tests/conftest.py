@@ -1,9 +1,13 @@
 """Fixtures that every room's tests share."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+NOBODY = 65534
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -23,3 +27,22 @@ def conformance() -> Path:
     if not folder.is_dir():
         pytest.skip("the conformance vectors are not at ../shared/conformance")
     return folder
+
+
+@pytest.fixture
+def plain_user_folder() -> Iterator[Path]:
+    """A folder of a user whom permissions bind, as whom the test runs: they do not bind root."""
+    if not hasattr(os, "seteuid"):
+        pytest.skip("permissions are POSIX's")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = os.geteuid() == 0
+        if root:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o700)

@@ -1,10 +1,5 @@
 """Cubes that the io tests write and read."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -32,25 +27,3 @@ def cube() -> SpectralCube:
         },
         spread=rng.random((31, 6, 5), dtype=np.float32),
     )
-
-
-NOBODY = 65534
-
-
-@pytest.fixture
-def plain_user_folder() -> Iterator[Path]:
-    """A folder of a user whom permissions bind, as whom the test runs: they do not bind root."""
-    if not hasattr(os, "seteuid"):
-        pytest.skip("permissions are POSIX's")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        root = os.geteuid() == 0
-        if root:
-            os.chown(folder, NOBODY, NOBODY)
-            os.seteuid(NOBODY)
-        try:
-            yield folder
-        finally:
-            if root:
-                os.seteuid(0)
-            folder.chmod(0o700)

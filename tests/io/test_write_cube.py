@@ -137,6 +137,19 @@ def test_a_folder_that_is_no_zarr_is_never_replaced(tmp_path, cube):
     assert contents(folder) == {"precious.png": b"precious"}
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("character", ["x", "ä", "漢", "🎈"])
+def test_a_name_as_long_as_a_name_can_be(tmp_path, cube, suffix, character):
+    count = (255 - len(suffix)) // len(character.encode())
+    path = tmp_path / f"{character * count}{suffix}"
+    for _ in range(2):
+        write_cube(cube, path, overwrite=True)
+        assert read_cube(path).shape == cube.shape
+    with pytest.raises(OutputError, match="too long"):
+        write_cube(cube, tmp_path / f"{character * (count + 1)}{suffix}", overwrite=True)
+    assert all(name.stem == path.stem for name in tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("suffix", ["", ".png", ".npy", ".img"])
 def test_an_unknown_suffix_lists_the_known(tmp_path, cube, suffix):
     with pytest.raises(OutputError, match=r"\.zarr \.tif \.tiff \.hdr \.mat \.npz"):

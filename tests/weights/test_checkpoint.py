@@ -1,6 +1,8 @@
 """Checkpoints: written, read, refused."""
 
+import errno
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +46,29 @@ def test_an_existing_checkpoint_is_kept(checkpoint: Path) -> None:
     with pytest.raises(OutputError, match="tiny"):
         save_checkpoint(create("gmsr", widths=[6, 31]), CARD, checkpoint)
     assert checkpoint.read_bytes() == before
+
+
+def test_others_may_read_a_checkpoint_as_any_file(checkpoint: Path) -> None:
+    other = checkpoint.with_name("other")
+    other.touch()
+    assert checkpoint.stat().st_mode == other.stat().st_mode
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = checkpoint.read_bytes()
+
+    def full(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        save_checkpoint(create("gmsr", widths=[6, 31]), CARD, checkpoint, overwrite=True)
+    assert checkpoint.read_bytes() == before
+    assert list(checkpoint.parent.iterdir()) == [checkpoint]
 
 
 def test_a_changed_file_is_loaded_anew(checkpoint: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -101,4 +102,7 @@ def _fail(settings: Settings, message: str, code: int) -> int:
 
 def main() -> None:
     """Run the command line of this process, and exit."""
+    # A file's name may have characters that the output's encoding does not: they are escaped.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run())

@@ -26,6 +26,9 @@ def evaluate(
     scale: Annotated[
         float | None, typer.Option(help="The truth's full scale, where its file does not tell.")
     ] = None,
+    common: Annotated[
+        bool, typer.Option("--common-bands", help="Compare only the bands that both have.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing figure.")
@@ -33,15 +36,18 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:
     """Compare a cube with the truth: error metrics, the paper's and the standard ones."""
-    from napari_gmsr.evaluate import comparison_figure, save_figure
+    from napari_gmsr.evaluate import common_bands, comparison_figure, save_figure
     from napari_gmsr.evaluate import evaluate as compare
     from napari_gmsr.io import read_cube
 
     prediction = read_cube(cube)
     measured = read_cube(truth, variable=variable, scale=scale)
     # An error, as well as the table, is to name the files, not what the cubes in them are called.
-    evaluation = compare(replace(prediction, name=str(cube)), replace(measured, name=str(truth)))
+    named = replace(prediction, name=str(cube)), replace(measured, name=str(truth))
+    if common:
+        named = common_bands(*named)
+    evaluation = compare(*named)
     if figure is not None:
-        drawn = comparison_figure(None, prediction, measured)
+        drawn = comparison_figure(None, replace(named[0], name=prediction.name), named[1])
         save_figure(drawn, figure, overwrite=overwrite)
     print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())

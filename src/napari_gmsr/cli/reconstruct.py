@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -90,7 +91,7 @@ def reconstruct(
     """Reconstruct the spectra of RGB pictures and write a cube for each."""
     targets = _targets(photos, out, format)
 
-    from napari_gmsr.io import read_rgb
+    from napari_gmsr.io import check_output, read_rgb
     from napari_gmsr.reconstruct import reconstruct as reconstruct_picture
     from napari_gmsr.weights import load_model
 
@@ -100,7 +101,7 @@ def reconstruct(
         start = time.perf_counter()
         try:
             # What would keep the cube from being written is noticed before the work, not after.
-            if target.exists() and not overwrite:
+            if os.path.lexists(target) and not overwrite:
                 raise OutputError(
                     "this file exists", where=target, fix="Give another name, or --overwrite."
                 )
@@ -108,6 +109,7 @@ def reconstruct(
             if encoding is not None:
                 picture = replace(picture, encoding=encoding.value)
             _make_folder(target.parent)
+            check_output(target, overwrite=overwrite)
             with progress(photo.name) as show:
                 cube = reconstruct_picture(
                     picture,
@@ -154,6 +156,12 @@ def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path,
                 fix="Give one of them.",
             )
         targets = {photos[0]: out}
+    elif suffix in (*supported_suffixes("rgb"), *supported_suffixes("cube")):
+        raise InputError(
+            f"no cube can be written as '{out.suffix}'",
+            where=out,
+            fix=f"Give a folder, or a file with one of {' '.join(supported_suffixes('output'))}.",
+        )
     else:
         targets = {photo: out / f"{photo.stem}.{format or Format.zarr}" for photo in photos}
 
@@ -165,7 +173,7 @@ def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path,
                 where=photo,
                 fix="Reconstruct them into different folders.",
             )
-        if target.resolve() == photo.resolve():
+        if _is_same(target, photo):
             raise OutputError(
                 "the cube would replace its own picture",
                 where=target,
@@ -173,6 +181,13 @@ def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path,
             )
         sources[target] = photo
     return targets
+
+
+def _is_same(target: Path, photo: Path) -> bool:
+    try:
+        return target.samefile(photo)
+    except OSError:  # one of them is not there (yet), or not to be seen
+        return False
 
 
 def _make_folder(folder: Path) -> None:

@@ -49,7 +49,7 @@ def as_pair(
             where=where,
             fix=f"Keep the {shared} bands they share: "
             "from napari_gmsr.evaluate import common_bands; "
-            "cube, truth = common_bands(cube, truth)."
+            "cube, truth = common_bands(cube, truth); on the command line --common-bands."
             if shared
             else "They share no band: choose the truth with the cube's wavelengths.",
         )

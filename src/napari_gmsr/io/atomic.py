@@ -14,12 +14,15 @@ from pathlib import Path
 
 from napari_gmsr.errors import OutputError
 
-__all__ = ["atomic_output", "atomic_outputs"]
+__all__ = ["atomic_output", "atomic_outputs", "check_outputs"]
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 # numpy's tofile, which tifffile writes with, reports a full disk in words and without an errno.
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+# A name has at most 255 bytes: 59 characters of up to four, and 19 for what makes it another.
+_KEPT_OF_NAME = 59
 
 
 @contextmanager
@@ -72,11 +75,9 @@ def atomic_outputs(
         One temporary name for each; names that share a stem go on sharing it.
     """
     targets = [Path(path) for path in paths]
-    with _writing(targets[-1]):
-        for target in targets:
-            _check(target, overwrite)
+    check_outputs(targets, overwrite=overwrite)
     token = secrets.token_hex(4)
-    temporaries = [target.with_name(f".{token}.partial-{target.name}") for target in targets]
+    temporaries = [_beside(target, f".{token}.partial-") for target in targets]
     try:
         with _writing(targets[-1]):
             yield tuple(temporaries)
@@ -88,15 +89,34 @@ def atomic_outputs(
             _remove(temporary)
 
 
-def _check(target: Path, overwrite: bool) -> None:
-    if not target.parent.is_dir():
-        raise OutputError(
-            f"the folder {target.parent} does not exist",
-            where=target,
-            fix="Make it, or choose another.",
-        )
-    if not overwrite:
-        _refuse_existing(target)
+def check_outputs(paths: Sequence[str | Path], *, overwrite: bool = False) -> None:
+    """Raise what `atomic_outputs` would raise before its block; writes nothing.
+
+    Raises
+    ------
+    OutputError
+        Where a name is taken, the folder is missing or may not be written to.
+    """
+    targets = [Path(path) for path in paths]
+    with _writing(targets[-1]):
+        for target in targets:
+            if not target.parent.is_dir():
+                raise OutputError(
+                    f"the folder {target.parent} does not exist",
+                    where=target,
+                    fix="Make it, or choose another.",
+                )
+            if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE_IDS):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            with contextlib.suppress(FileNotFoundError):
+                target.lstat()  # raises where the name itself cannot be, as one too long
+            if not overwrite:
+                _refuse_existing(target)
+
+
+def _beside(target: Path, prefix: str) -> Path:
+    """Return a sibling's name; of a long name the end is kept, with the suffix."""
+    return target.with_name(f"{prefix}{target.name[-_KEPT_OF_NAME:]}")
 
 
 def _refuse_existing(target: Path) -> None:
@@ -135,10 +155,17 @@ def _publish(pairs: list[tuple[Path, Path]], token: str, overwrite: bool) -> Non
     else:
         _publish_together(pairs, token, overwrite)
     if os.name == "posix":
-        # The new name itself lives in the folder. Some network file systems cannot flush one.
-        folder = os.open(pairs[0][1].parent, os.O_RDONLY)
+        # The new name itself lives in the folder. Some network file systems cannot flush one, and
+        # one that may be written to need not be readable.
         with contextlib.suppress(OSError):
-            os.fsync(folder)
+            _flush_folder(pairs[0][1].parent)
+
+
+def _flush_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
         os.close(folder)
 
 
@@ -165,7 +192,7 @@ def _publish_together(pairs: list[tuple[Path, Path]], token: str, overwrite: boo
                 _refuse_existing(target)
             elif os.path.lexists(target):
                 _refuse_other_kind(temporary, target)
-                old = target.with_name(f".{token}.replaced-{target.name}")
+                old = _beside(target, f".{token}.replaced-")
                 target.rename(old)
                 undo.append((old, target))
                 aside.append(old)
@@ -192,8 +219,8 @@ def _refuse_other_kind(temporary: Path, target: Path) -> None:
 
 def _remove(path: Path) -> None:
     # What remains has a hidden name of its own; the output stands or falls without it.
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import InputError, OutputError
+from napari_gmsr.io.atomic import check_outputs
 from napari_gmsr.io.reading import existing, existing_file, reading
 from napari_gmsr.io.stored import StoredCube, assemble
 from napari_gmsr.io.suffixes import TIFF, supported_suffixes
 
-__all__ = ["read_cube", "write_cube"]
+__all__ = ["check_output", "read_cube", "write_cube"]
 
 
 def read_cube(
@@ -73,6 +74,12 @@ def read_cube(
     """
     source = existing(path)
     stored = _read_folder(source) if source.is_dir() else _read_file(source, variable)
+    if variable is not None and stored.variable is None:
+        raise InputError(
+            f"the variable '{variable}' is asked for, but {stored.layout} holds one cube, unnamed",
+            where=source,
+            fix="Leave the variable out.",
+        )
     return assemble(source, stored, wavelengths_nm=wavelengths_nm, band_axis=band_axis, scale=scale)
 
 
@@ -146,7 +153,7 @@ def write_cube(cube: SpectralCube, path: str | Path, *, overwrite: bool = False)
     InputError
         Where the cube's provenance is not made of JSON types.
     """
-    target = Path(path)
+    target = check_output(path, overwrite=overwrite)
     suffix = target.suffix.lower()
     if suffix == ".zarr":
         from napari_gmsr.io import ome_zarr
@@ -164,14 +171,49 @@ def write_cube(cube: SpectralCube, path: str | Path, *, overwrite: bool = False)
         from napari_gmsr.io import mat
 
         mat.write(cube, target, overwrite)
-    elif suffix == ".npz":
+    else:
         from napari_gmsr.io import npz
 
         npz.write(cube, target, overwrite)
-    else:
+    return target
+
+
+def check_output(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Raise now what would keep `write_cube` from writing there; long work is worth the look.
+
+    Parameters
+    ----------
+    path, overwrite
+        As for `write_cube`.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    OutputError
+        Where the suffix is unknown, the name is taken, or the folder is missing or may not be
+        written to.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in supported_suffixes("output"):
         raise OutputError(
             f"no cube can be written as '{target.suffix}'",
             where=target,
             fix=f"Give one of {' '.join(supported_suffixes('output'))}.",
         )
+    names = [target.with_suffix(".img"), target] if suffix == ".hdr" else [target]
+    check_outputs(names, overwrite=overwrite)
+    if target.is_dir():
+        from napari_gmsr.io import ome_zarr
+
+        if suffix != ".zarr" or not ome_zarr.is_zarr(target):
+            raise OutputError(
+                "the name is taken by a folder that is no Zarr",
+                where=target,
+                fix="Choose another name; it is not replaced.",
+            )
     return target

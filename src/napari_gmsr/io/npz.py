@@ -33,6 +33,7 @@ def read(path: Path, variable: str | None) -> StoredCube:
             return StoredCube(
                 content["cube"],
                 "npz",
+                variable="cube",
                 band_axis=0,
                 wavelengths_nm=content["wavelengths_nm"],
                 wavelengths_from="wavelengths_nm",

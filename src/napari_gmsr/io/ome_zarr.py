@@ -16,7 +16,7 @@ from ome_zarr_models.v05.axes import Axis
 from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
 from napari_gmsr.cube import SpectralCube
-from napari_gmsr.errors import InputError, OutputError
+from napari_gmsr.errors import InputError
 from napari_gmsr.io.atomic import atomic_output
 from napari_gmsr.io.stored import StoredCube, dump_metadata, load_metadata
 
@@ -122,12 +122,6 @@ def write(cube: SpectralCube, path: Path, overwrite: bool) -> None:
     rising, which is all that OME-Zarr can say, else in band numbers. The group's attribute
     ``napari_gmsr`` always holds ``wavelengths_nm``.
     """
-    if path.is_dir() and not is_zarr(path):
-        raise OutputError(
-            "the name is taken by a folder that is no Zarr",
-            where=path,
-            fix="Choose another name; it is not replaced.",
-        )
     attributes = {
         "ome": {"version": "0.5", "multiscales": [_multiscale(cube).model_dump(exclude_none=True)]},
         _METADATA_KEY: {

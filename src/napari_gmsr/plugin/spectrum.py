@@ -73,15 +73,16 @@ class PixelSpectrum:
 
     @property
     def angle_deg(self) -> float | None:
-        """Spectral angle to the truth in degrees; NaN where either is zero, ``None`` without truth.
+        """Spectral angle to the truth in degrees; ``None`` without truth.
 
-        The arctangent form (Kahan, 2006) keeps its digits where the spectra nearly agree.
+        As in `napari_gmsr.evaluate`, 0 between two black spectra and 90 between a black one and
+        another. The arctangent form (Kahan, 2006) keeps its digits where they nearly agree.
         """
         if self.truth is None:
             return None
         lengths = [float(np.linalg.norm(v.astype(float))) for v in (self.response, self.truth)]
         if not all(length > 0 for length in lengths):
-            return float("nan")
+            return 90.0 if any(length > 0 for length in lengths) else 0.0
         u, v = self.response / lengths[0], self.truth / lengths[1]
         return float(np.degrees(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))
 

@@ -18,6 +18,7 @@ import torch
 
 from napari_gmsr.color import match_encoding
 from napari_gmsr.cube import SpectralCube
+from napari_gmsr.errors import CheckpointError
 from napari_gmsr.image import RGBImage, as_rgb_image
 from napari_gmsr.reconstruct.devices import choose_device, exact_float32, named_out_of_memory
 from napari_gmsr.reconstruct.ensemble import TRANSFORMS, SelfEnsemble
@@ -84,7 +85,7 @@ def reconstruct(
     InputError
         Where the picture or an argument cannot be used.
     CheckpointError
-        Where the model cannot be loaded.
+        Where the model cannot be loaded, or gives values that are not finite.
     EngineError
         Where the engine cannot run on the device.
     OutOfMemoryError
@@ -145,7 +146,7 @@ class _Network:
         self._network = copy.deepcopy(model.network).to(device)
         if hasattr(self._network, "engine"):
             self._network.engine = engine  # type: ignore[assignment]
-        self._device, self._name, self._plan = device, name, p
+        self._model, self._device, self._name, self._plan = model, device, name, p
 
     def __call__(self, picture: Floats) -> Floats:
         side = self._plan.tile or max(picture.shape)
@@ -156,6 +157,13 @@ class _Network:
             exact_float32(),
         ):
             cube: Floats = self._network(batch.to(self._device))[0].cpu().numpy()
+        # The picture is finite, and so is what sound weights make of it.
+        if not all(np.isfinite(band).all() for band in cube):
+            raise CheckpointError(
+                "its network gives NaN or infinite values: its training diverged, or it is damaged",
+                where=self._model.path,
+                fix="Choose another checkpoint.",
+            )
         return cube
 
 

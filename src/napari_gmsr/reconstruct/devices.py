@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,25 +35,25 @@ def choose_device(requested: str = "auto") -> tuple[torch.device, str]:
     InputError
         Where the requested device is not there.
     """
-    kind, _, index = requested.partition(":")
     if requested == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda"), f"the GPU is there: {torch.cuda.get_device_name()}"
         if torch.backends.mps.is_available():
             return torch.device("mps"), "Apple's GPU is there"
         return torch.device("cpu"), "no GPU that PyTorch can use"
-    found = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if kind not in found or (index and not index.isdigit()):
+    name = re.fullmatch(r"(cpu|cuda|mps)(?::([0-9]{1,3}))?", requested)
+    if name is None:
         raise InputError(
             "there is no device of this name",
             where=f"device {requested!r}",
             fix=f"Choose one of {', '.join(DEVICES)}.",
         )
-    if not found[kind]:
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if int(name[2] or 0) >= count[name[1]]:
         raise InputError(
             f"PyTorch {torch.__version__} finds no such device here",
             where=f"device {requested!r}",

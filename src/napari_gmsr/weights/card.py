@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["ModelCard", "TrainingData"]
 
@@ -41,7 +43,7 @@ class ModelCard(BaseModel):
     network, arguments
         What `napari_gmsr.networks.create` makes it from.
     wavelengths_nm
-        Centre of each band in nm.
+        Centre of each band in nm, strictly rising.
     encoding
         How the numbers of the pictures that it takes relate to light.
     camera, illuminant
@@ -74,3 +76,11 @@ class ModelCard(BaseModel):
     not_for: tuple[str, ...] = ()
     seed: int | None = None
     commit: str = ""
+
+    @field_validator("wavelengths_nm")
+    @classmethod
+    def _rising(cls, wavelengths: tuple[float, ...]) -> tuple[float, ...]:
+        rising = all(first < second for first, second in pairwise(wavelengths))
+        if not (rising and all(map(math.isfinite, wavelengths))):
+            raise ValueError("the wavelengths are not finite and strictly rising")
+        return wavelengths

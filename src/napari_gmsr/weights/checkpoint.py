@@ -51,14 +51,17 @@ def save_checkpoint(
     OutputError
         Where the name is taken or cannot be written; nothing is left behind.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
     path = Path(path)
+    content = save(state, metadata={_CARD: card.model_dump_json(), "format": "pt"})
     with atomic_output(path, overwrite=overwrite) as temporary:
-        save_file(state, temporary, metadata={_CARD: card.model_dump_json(), "format": "pt"})
+        # By Python, not by save_file: that one hides the file from other users, and reports a full
+        # disk as an error of its own.
+        temporary.write_bytes(content)
     return path
 
 
@@ -73,7 +76,7 @@ def read_card(path: str | Path) -> ModelCard:
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
-    _must_exist(path)
+    _must_open(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -88,7 +91,8 @@ def read_card(path: str | Path) -> ModelCard:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        what = f"its model card is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        field = "".join(f"{part}: " for part in first["loc"])
+        what = f"its model card is not valid: {field}{first['msg']}"
         raise CheckpointError(what, where=path, fix=_WHAT_IS_READ) from error
 
 
@@ -116,7 +120,7 @@ def read_network(path: str | Path) -> tuple[nn.Module, ModelCard]:
         unpickled.
     """
     path = Path(path)
-    _must_exist(path)
+    _must_open(path)
     if path.suffix.lower() in {".pth", ".pt", ".ckpt"}:
         return _read_reference(path)
     return _read_ours(path)
@@ -171,10 +175,9 @@ def _read_reference(path: Path) -> tuple[nn.Module, ModelCard]:
             where=path,
             fix=f"{_WHAT_IS_READ} torch.save(model.state_dict(), path) writes one.",
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"no PyTorch checkpoint ({_first_finding(error)})", where=path, fix=_WHAT_IS_READ
-        ) from error
+    except Exception as error:  # over a damaged file PyTorch raises nearly anything
+        what = f"no PyTorch checkpoint ({type(error).__name__}: {_first_finding(error)})"
+        raise CheckpointError(what, where=path, fix=_WHAT_IS_READ) from error
     state: object = content.get("state_dict", content) if isinstance(content, dict) else content
     if not _is_state(state) or not is_reference_state(state):
         raise CheckpointError(
@@ -190,7 +193,9 @@ def _read_reference(path: Path) -> tuple[nn.Module, ModelCard]:
 def _is_state(state: object) -> TypeGuard[dict[str, Tensor]]:
     import torch
 
-    return isinstance(state, dict) and all(isinstance(t, torch.Tensor) for t in state.values())
+    return isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    )
 
 
 def _reference_card(path: Path, widths: tuple[int, ...]) -> ModelCard:
@@ -214,9 +219,14 @@ def _reference_card(path: Path, widths: tuple[int, ...]) -> ModelCard:
     )
 
 
-def _must_exist(path: Path) -> None:
-    if not path.is_file():
-        raise CheckpointError("there is no such file", where=path, fix=_WHAT_IS_READ)
+def _must_open(path: Path) -> None:
+    # The libraries name other reasons than the system does.
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise CheckpointError(
+            f"it cannot be opened: {error.strerror}", where=path, fix=_WHAT_IS_READ
+        ) from error
 
 
 def _first_finding(error: Exception) -> str:

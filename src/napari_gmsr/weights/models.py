@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -48,7 +49,7 @@ class Model:
 
 def list_models() -> list[ModelCard]:
     """Return the cards of the shipped checkpoints, the default first. Loads no torch."""
-    cards = [read_card(path) for path in sorted(_FOLDER.glob("*.safetensors"))]
+    cards = [read_card(path) for path in _shipped().values()]
     return sorted(cards, key=lambda card: (card.name != "photo", card.name))
 
 
@@ -71,17 +72,28 @@ def load_model(name_or_path: str | Path) -> Model:
     CheckpointError
         Where there is no such name or file, or the file is no checkpoint.
     """
-    shipped = _FOLDER / f"{name_or_path}.safetensors"
-    path = shipped if shipped.parent == _FOLDER and shipped.is_file() else Path(name_or_path)
-    if not path.is_file():
-        names = ", ".join(card.name for card in list_models())
-        raise CheckpointError(
-            "no shipped model of this name and no such file",
-            where=name_or_path,
-            fix=f"Choose one of {names}, or give the path of a checkpoint.",
-        )
-    status = path.stat()
+    path = _shipped().get(str(name_or_path), Path(name_or_path))
+    try:
+        status = path.stat()
+    except OSError as error:
+        known = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+        reason = "no such file" if known else f"no file that can be opened ({error.strerror})"
+        raise _no_model(name_or_path, reason) from error
+    if path.is_dir():
+        raise _no_model(name_or_path, "no such file, but a folder")
     return _load(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+def _no_model(name_or_path: str | Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"no shipped model of this name and {reason}",
+        where=name_or_path,
+        fix=f"Choose one of {', '.join(_shipped())}, or give the path of a checkpoint.",
+    )
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(_FOLDER.glob("*.safetensors"))}
 
 
 @lru_cache(maxsize=4)

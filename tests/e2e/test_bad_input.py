@@ -1,0 +1,612 @@
+"""What hostile and unlucky users give: one clear line and exit code 2, or a finite cube."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+import torch
+from napari.components import ViewerModel
+from npe2 import PluginManager
+from safetensors.torch import save_file
+from scipy.io import savemat
+
+from napari_gmsr.cli.app import run
+from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
+from napari_gmsr.errors import InputError, OutputError
+from napari_gmsr.io import read_cube, read_rgb, write_cube
+from napari_gmsr.networks import create
+from napari_gmsr.plugin.layers import add_cube
+from napari_gmsr.plugin.reader import read_cubes
+from napari_gmsr.reconstruct import reconstruct
+from napari_gmsr.weights import ModelCard, load_model, save_checkpoint
+
+PROGRAM = Path(sys.executable).with_name("napari-gmsr")
+RNG = np.random.default_rng(5)
+QUICK = ("--engine", "reference", "--device", "cpu")
+
+Command = Callable[..., str]
+
+
+def tiny_network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return create("gmsr", widths=[31])
+
+
+def card(**changes: object) -> ModelCard:
+    fields = {
+        "name": "tiny",
+        "network": "gmsr",
+        "arguments": {"widths": [31]},
+        "wavelengths_nm": WAVELENGTHS_NM.tolist(),
+        "encoding": "srgb",
+    }
+    return ModelCard.model_validate(fields | changes)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of one untrained block, which takes milliseconds."""
+    return save_checkpoint(
+        tiny_network(), card(), tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    )
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    iio.imwrite(path, RNG.integers(0, 256, (12, 17, 3), dtype=np.uint8))
+    return path
+
+
+@pytest.fixture
+def cube() -> SpectralCube:
+    return SpectralCube(RNG.uniform(0.1, 0.9, (31, 12, 14)).astype(np.float32), name="scene")
+
+
+@pytest.fixture
+def works(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command that must work; return what it prints."""
+
+    def call(*arguments: object) -> str:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return call
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command that must be refused before any work, in one line; return that line."""
+
+    def call(*arguments: object) -> str:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert err.startswith("napari-gmsr: ")
+        assert "Traceback" not in err
+        return err
+
+    return call
+
+
+# Pictures
+
+
+def tiff(path: Path, array: np.ndarray) -> None:
+    tifffile.imwrite(path, array, photometric="rgb" if array.ndim > 2 else "minisblack")
+
+
+def integers(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+FINITE = {
+    "rgba.tif": (integers(5, 6, 4), "laid over black"),
+    "16 bit.tif": (integers(5, 6, 3, dtype=np.uint16), ""),
+    "beyond.tif": (RNG.uniform(-1, 2, (5, 6, 3)).astype(np.float32), "were clipped"),
+    "flat.tif": (np.full((9, 9, 3), 77, np.uint8), ""),
+    "black.tif": (np.zeros((9, 9, 3), np.uint8), ""),
+    "white.tif": (np.full((9, 9, 3), 65535, np.uint16), ""),
+    "one pixel.tif": (integers(1, 1, 3), ""),
+    "one line.tif": (integers(1, 5000, 3), ""),
+    "one column.tif": (integers(5000, 1, 3), ""),
+    "ü 漢字 🎈 e\u0301.tif": (integers(5, 6, 3), ""),
+    f"{'long' * 62}.tif": (integers(5, 6, 3), ""),  # 252 characters, of 255 that a name may have
+}
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_an_odd_picture_becomes_a_finite_cube(name, works, checkpoint, tmp_path):
+    array, note = FINITE[name]
+    tiff(tmp_path / name, array)
+    arguments = ("--model", checkpoint, "--format", "tif", *QUICK)
+    printed = works("reconstruct", tmp_path / name, "-o", tmp_path / "out", *arguments)
+    assert note in printed
+    written = read_cube(tmp_path / "out" / name)
+    assert written.shape == (31, *array.shape[:2])
+    assert np.isfinite(written.data).all()
+    assert written.data.min() >= 0
+    assert written.data.max() <= 1
+
+
+def nan_picture() -> np.ndarray:
+    picture = RNG.random((5, 6, 3), dtype=np.float32)
+    picture[2, 3, 1] = np.nan
+    return picture
+
+
+REFUSED = {
+    "grey.tif": (integers(5, 6), "grey"),
+    "two pages.tif": (integers(2, 5, 6, 3), "2 pages"),
+    "nan.tif": (nan_picture(), "y=2, x=3"),
+    "empty.png": (b"", "0 bytes"),
+    "words.jpg": (b"no picture\n" * 20, "cannot be read"),
+    "words.csv": (b"a,b\n1,2\n", ".png"),
+    "cut.tif": (b"II*\0\x08\0\0\0", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_picture_that_is_none_is_refused_by_its_name(name, refused, checkpoint, tmp_path):
+    content, words = REFUSED[name]
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        tiff(tmp_path / name, content)
+    before = (tmp_path / name).read_bytes()
+    out = tmp_path / "out"
+    message = refused("reconstruct", tmp_path / name, "-o", out, "--model", checkpoint, *QUICK)
+    assert str(tmp_path / name) in message
+    assert words in message
+    assert (tmp_path / name).read_bytes() == before
+    assert not out.exists()
+    with pytest.raises(InputError, match=words):
+        reconstruct(read_rgb(tmp_path / name), checkpoint)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loaded_model_refuses_a_broken_array(value, checkpoint):
+    picture = np.full((4, 5, 3), value, np.float32)
+    with pytest.raises(InputError, match="NaN"):
+        reconstruct(picture, load_model(checkpoint), device="cpu", engine="reference")
+
+
+# Cubes
+
+
+def band_last(cube: SpectralCube) -> np.ndarray:
+    return np.moveaxis(cube.data, 0, -1).astype(np.float64)
+
+
+def three_cubes(path: Path, cube: SpectralCube) -> None:
+    savemat(path, {name: band_last(cube) for name in ("first", "second", "third")})
+
+
+def cut_short(path: Path, cube: SpectralCube) -> None:
+    savemat(path, {"cube": band_last(cube)})
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+NO_CUBE = {
+    "without.mat": (lambda path, _: savemat(path, {"flat": np.eye(3)}), "no 3-D numeric array"),
+    "three.mat": (three_cubes, "first, second, third"),
+    "string.mat": (lambda path, _: savemat(path, {"cube": "a string"}), "no 3-D numeric array"),
+    "cut.mat": (cut_short, "cannot be read"),
+    "empty.mat": (lambda path, _: path.touch(), "0 bytes"),
+    "missing.mat": (lambda path, _: None, "no such file"),
+    f"{'long' * 70}.mat": (lambda path, _: None, "too long"),
+    "folder": (lambda path, _: path.mkdir(), "this folder is no cube"),
+    "picture.png": (lambda path, _: iio.imwrite(path, integers(4, 5, 3)), "no cube format"),
+    "five.npy": (lambda path, _: np.save(path, np.ones((5, 6, 7))), "wavelengths"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CUBE)
+def test_a_truth_that_is_no_cube_is_refused_by_its_name(name, refused, cube, tmp_path):
+    make, words = NO_CUBE[name]
+    make(tmp_path / name, cube)
+    near = write_cube(cube, tmp_path / "near.npz")
+    for pair in ((near, tmp_path / name), (tmp_path / name, near)):
+        message = refused("evaluate", *pair)
+        assert str(tmp_path / name) in message
+        assert words in message
+
+
+@pytest.mark.parametrize("name", NO_CUBE)
+def test_a_dropped_file_that_is_no_cube_gives_no_layer(name, cube, tmp_path):
+    make, words = NO_CUBE[name]
+    make(tmp_path / name, cube)
+    good = write_cube(cube, tmp_path / "good.npz")
+    with pytest.raises(InputError, match=words) as caught:
+        read_cubes([str(good), str(tmp_path / name)])
+    assert caught.value.where == str(tmp_path / name)
+
+
+def test_only_files_with_variables_have_one(refused, works, cube, tmp_path):
+    near = write_cube(cube, tmp_path / "near.npz")
+    assert "RMSE" in works("evaluate", near, near, "--variable", "cube")
+    np.save(tmp_path / "scene.npy", cube.data)
+    for name in ("scene.npy", "scene.zarr", "scene.hdr", "scene.tif"):
+        if name != "scene.npy":
+            write_cube(cube, tmp_path / name)
+        message = refused("evaluate", near, tmp_path / name, "--variable", "cube")
+        assert str(tmp_path / name) in message
+        assert "Leave the variable out" in message
+
+
+def test_a_truth_of_another_size_or_with_holes(refused, cube, tmp_path):
+    near = write_cube(cube, tmp_path / "near.npz")
+    small = write_cube(SpectralCube(cube.data[:, :5]), tmp_path / "small.npz")
+    message = refused("evaluate", near, small)
+    assert all(words in message for words in (str(near), str(small), "12 x 14", "5 x 14"))
+    holes = cube.data.copy()
+    holes[3, 4, 5] = np.nan
+    broken = write_cube(SpectralCube(holes), tmp_path / "broken.npz")
+    for pair in ((near, broken), (broken, near)):
+        message = refused("evaluate", *pair, "--figure", tmp_path / "figure.png")
+        assert message.startswith(f"napari-gmsr: {broken}: 1 of 5208 values")
+    assert not (tmp_path / "figure.png").exists()
+
+
+def test_a_truth_of_other_wavelengths(refused, works, cube, tmp_path):
+    near = write_cube(cube, tmp_path / "near.npz")
+    later = SpectralCube(cube.data, WAVELENGTHS_NM + 20)
+    truth = write_cube(later, tmp_path / "later.npz")
+    message = refused("evaluate", near, truth)
+    assert all(
+        words in message for words in (str(near), str(truth), "420 to 720", "--common-bands")
+    )
+    options = ("--common-bands", "--json", "--figure", tmp_path / "figure.png")
+    compared = json.loads(works("evaluate", near, truth, *options))
+    assert compared["wavelengths_nm"] == list(range(420, 701, 10))
+    expected = np.sqrt(np.mean((cube.data[2:] - later.data[:-2]) ** 2))
+    assert compared["standard"]["rmse"] == pytest.approx(expected, rel=1e-5)
+    infrared = SpectralCube(cube.data, WAVELENGTHS_NM + 600)
+    truth = write_cube(infrared, tmp_path / "infrared.npz")
+    for more in ((), ("--common-bands",)):
+        assert str(truth) in refused("evaluate", near, truth, *more)
+
+
+def test_a_black_truth_has_finite_or_named_metrics(works, cube, tmp_path):
+    near = write_cube(cube, tmp_path / "near.npz")
+    black = write_cube(SpectralCube(np.zeros_like(cube.data)), tmp_path / "black.npz")
+    compared = json.loads(works("evaluate", near, black, "--json"))
+    assert compared["standard"]["sam_deg"] == 90
+    assert compared["notes"]
+
+
+# Checkpoints
+
+
+def weights(path: Path, weights_of: torch.nn.Module, /, **changes: object) -> None:
+    """Write a checkpoint whose card says something else than the network is."""
+    described = json.loads(card().model_dump_json()) | changes
+    save_file(weights_of.state_dict(), path, metadata={"card": json.dumps(described)})
+
+
+def diverged() -> torch.nn.Module:
+    network = tiny_network()
+    for parameter in network.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    return network
+
+
+NO_MODEL = {
+    "words.safetensors": (lambda path: path.write_text("words"), "no safetensors file"),
+    "empty.safetensors": (lambda path: path.touch(), "no safetensors file"),
+    "words.pth": (lambda path: path.write_text("hello"), "no PyTorch checkpoint"),
+    "empty.pth": (lambda path: path.touch(), "no PyTorch checkpoint"),
+    "tensor.pth": (lambda path: torch.save(torch.zeros(3), path), "not the weights"),
+    "numbers.pth": (
+        lambda path: torch.save({"output1.weight": torch.ones(1), 3: torch.ones(1)}, path),
+        "not the weights",
+    ),
+    "module.pth": (lambda path: torch.save(tiny_network(), path), "could run code"),
+    "other.safetensors": (lambda path: weights(path, tiny_network(), network="resnet"), "gmsr"),
+    "width.safetensors": (
+        lambda path: weights(path, tiny_network(), arguments={"widths": [8, 31]}),
+        "do not fit",
+    ),
+    "bands.safetensors": (
+        lambda path: weights(path, tiny_network(), wavelengths_nm=[450, 550, 650]),
+        "3 wavelengths",
+    ),
+    "twice.safetensors": (
+        lambda path: weights(path, tiny_network(), wavelengths_nm=[500] * 31),
+        "strictly rising",
+    ),
+    "folder": (lambda path: path.mkdir(), "a folder"),
+    "missing.safetensors": (lambda path: None, "no such file"),
+    "long" * 70: (lambda path: None, "no such file"),
+    "photo.png": (lambda path: None, "no safetensors file"),
+}
+
+
+@pytest.mark.parametrize("name", NO_MODEL)
+def test_a_checkpoint_that_is_none_is_refused_by_its_name(name, refused, photo, tmp_path):
+    make, words = NO_MODEL[name]
+    make(tmp_path / name)
+    before = photo.read_bytes()
+    for arguments in (
+        ("models", tmp_path / name),
+        ("reconstruct", photo, "-o", tmp_path / "out", "--model", tmp_path / name),
+    ):
+        message = refused(*arguments)
+        assert str(tmp_path / name) in message
+        assert words in message
+    assert photo.read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_whose_training_diverged_writes_no_cube(refused, photo, tmp_path):
+    weights(tmp_path / "diverged.safetensors", diverged())
+    out = tmp_path / "cube.npz"
+    options = ("--model", tmp_path / "diverged.safetensors", *QUICK)
+    message = refused("reconstruct", photo, "-o", out, *options)
+    assert str(tmp_path / "diverged.safetensors") in message
+    assert not out.exists()
+
+
+# Devices and engines
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--device", "cuda"),
+        ("--device", "cuda:7"),
+        ("--device", "cuda:\u00b2"),  # a digit, but no number
+        ("--device", "cpu:"),
+        ("--device", "abacus"),
+        ("--engine", "fused"),
+        ("--engine", "steam"),
+        ("--tile", "-1"),
+        ("--overlap", "900"),
+    ],
+)
+def test_what_is_not_here_is_refused(
+    option, value, refused, checkpoint, photo, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    out = tmp_path / "cube.npz"
+    arguments = ("--model", checkpoint, "--mode", "tiled", option, value)
+    message = refused("reconstruct", photo, "-o", out, *arguments)
+    assert value in message
+    assert not out.exists()
+
+
+# Outputs
+
+
+def hard_link(photo: Path, out: Path) -> None:
+    out.hardlink_to(photo)
+
+
+def symbolic_link(photo: Path, out: Path) -> None:
+    out.symlink_to(photo)
+
+
+@pytest.mark.parametrize("make", [hard_link, symbolic_link, Path.rename])
+def test_a_cube_never_replaces_its_picture(make, refused, checkpoint, tmp_path):
+    picture, out = tmp_path / "picture.tiff", tmp_path / "out.tif"
+    tiff(picture, integers(5, 6, 3))
+    before = picture.read_bytes()
+    make(picture, out)
+    if make is Path.rename:
+        picture = out
+    options = ("--model", checkpoint, "--overwrite", *QUICK)
+    assert str(out) in refused("reconstruct", picture, "-o", out, *options)
+    assert picture.read_bytes() == out.read_bytes() == before
+
+
+NO_OUTPUT = {
+    "file": "cannot be made",
+    "file/folder": "cannot be made",
+    "file/cube.npz": "cannot be made",
+    "photo.png": "no cube can be written as '.png'",
+    "new.npy": "no cube can be written as '.npy'",
+    "folder.npz": "a folder",
+    "folder.zarr": "no Zarr",
+    "loop.npz": "exists",
+    "dangling.npz": "exists",
+    "long" * 70: "too long",
+    f"{'long' * 70}.npz": "too long",
+}
+
+
+@pytest.mark.parametrize("name", NO_OUTPUT)
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    name, refused, checkpoint, photo, tmp_path
+):
+    (tmp_path / "file").write_text("precious")
+    for folder in ("folder.npz", "folder.zarr"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("precious")
+    (tmp_path / "loop.npz").symlink_to("loop.npz")
+    (tmp_path / "dangling.npz").symlink_to("nowhere.npz")
+    before = {path: path.lstat() for path in sorted(tmp_path.rglob("*"))}
+    more = () if name.startswith(("loop", "dangling")) else ("--overwrite",)
+    options = ("--model", checkpoint, *more, *QUICK)
+    message = refused("reconstruct", photo, "-o", tmp_path / name, *options)
+    assert str(tmp_path / name.split("/")[0]) in message
+    assert NO_OUTPUT[name] in message
+    assert {path: path.lstat() for path in sorted(tmp_path.rglob("*"))} == before
+
+
+@contextmanager
+def mode_of(folder: Path, mode: int) -> Iterator[None]:
+    """Give a folder this mode for a while."""
+    folder.chmod(mode)
+    try:
+        yield
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.fixture(scope="module")
+def _loaded(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> None:
+    """Import all that a run needs: the plain user may not be allowed to read the interpreter's."""
+    folder = tmp_path_factory.mktemp("loaded")
+    iio.imwrite(folder / "photo.png", integers(4, 5, 3))
+    for suffix in ("zarr", "tif", "hdr", "mat", "npz"):
+        out = str(folder / f"cube.{suffix}")
+        options = ("--model", str(checkpoint), *QUICK)
+        assert run(["reconstruct", str(folder / "photo.png"), "-o", out, *options]) == 0
+        assert run(["evaluate", out, out, "--figure", str(folder / f"{suffix}.png")]) == 0
+
+
+@pytest.fixture
+def locked(_loaded: None, plain_user_folder: Path) -> Path:
+    """A folder with a picture, a cube and a checkpoint, which the tests lock."""
+    folder = plain_user_folder / "locked"
+    folder.mkdir()
+    iio.imwrite(folder / "photo.png", integers(4, 5, 3))
+    write_cube(SpectralCube(np.ones((31, 4, 5))), folder / "cube.npz")
+    save_checkpoint(tiny_network(), card(), folder / "tiny.safetensors")
+    return folder
+
+
+@pytest.fixture
+def model(locked: Path) -> Path:
+    """A checkpoint outside of the locked folder."""
+    return save_checkpoint(tiny_network(), card(), locked.parent / "tiny.safetensors")
+
+
+@pytest.mark.parametrize("suffix", ["zarr", "tif", "hdr", "mat", "npz"])
+def test_a_folder_that_may_not_be_written_to(model, locked, refused, suffix):
+    out = locked / f"new.{suffix}"
+    with mode_of(locked, 0o500):
+        message = refused("reconstruct", locked / "photo.png", "-o", out, "--model", model, *QUICK)
+        assert f"{out}: no permission" in message
+        assert sorted(path.name for path in locked.iterdir()) == [
+            "cube.npz",
+            "photo.png",
+            "tiny.safetensors",
+        ]
+        figure = locked / "figure.png"
+        cube = locked / "cube.npz"
+        assert run(["evaluate", str(cube), str(cube), "--figure", str(figure)]) == 2
+
+
+def test_a_folder_that_may_not_be_looked_into(model, locked, refused):
+    outside = locked.parent / "photo.png"
+    outside.write_bytes((locked / "photo.png").read_bytes())
+    options = ("--model", model, *QUICK)
+    with mode_of(locked, 0):
+        for arguments in (
+            ("reconstruct", locked / "photo.png", "-o", locked.parent / "out.npz", *options),
+            ("reconstruct", outside, "-o", locked / "new.npz", *options),
+            ("reconstruct", outside, "-o", locked / "new" / "new.npz", *options),
+            ("reconstruct", outside, "-o", locked, *options),
+            ("evaluate", locked / "cube.npz", locked / "cube.npz"),
+            ("models", locked / "tiny.safetensors"),
+        ):
+            message = refused(*arguments)
+            assert "permission" in message.lower()
+            assert str(locked) in message
+
+
+def test_a_checkpoint_that_may_not_be_read(locked, refused):
+    (locked / "tiny.safetensors").chmod(0)
+    message = refused("models", locked / "tiny.safetensors")
+    assert f"{locked / 'tiny.safetensors'}: it cannot be opened: Permission denied" in message
+
+
+def test_a_folder_that_may_be_written_to_but_not_read_takes_a_cube(model, locked, works):
+    outside = locked.parent / "photo.png"
+    outside.write_bytes((locked / "photo.png").read_bytes())
+    with mode_of(locked, 0o300):
+        works("reconstruct", outside, "-o", locked / "new.npz", "--model", model, *QUICK)
+        assert read_cube(locked / "new.npz").shape == (31, 4, 5)
+
+
+def test_a_layer_is_not_saved_over_what_is_no_cube(cube, tmp_path):
+    PluginManager.instance().discover()
+    viewer = ViewerModel()
+    add_cube(viewer, cube)
+    (tmp_path / "mine.zarr").mkdir()
+    (tmp_path / "mine.zarr" / "file").write_text("precious")
+    with pytest.raises(OutputError, match="no Zarr"):
+        viewer.layers.save(str(tmp_path / "mine.zarr"), plugin="napari-gmsr")
+    with pytest.raises(OutputError, match="does not exist"):
+        viewer.layers.save(str(tmp_path / "missing" / "cube.mat"), plugin="napari-gmsr")
+    assert (tmp_path / "mine.zarr" / "file").read_text() == "precious"
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine.zarr", "file"]
+
+
+# A process of its own: what only a shell does to it
+
+
+def start(*arguments: object, limit_kb: int | None = None, **options: object) -> subprocess.Popen:
+    command = [str(argument) for argument in (PROGRAM, *arguments)]
+    if limit_kb is not None:  # the system cuts every write there, as a full disk does
+        command = ["sh", "-c", f'ulimit -f {limit_kb}; exec "$@"', "sh", *command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen(command, **pipes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on file sizes to set")
+def test_a_full_disk(checkpoint, photo, tmp_path):
+    out = tmp_path / "cube.npz"
+    out.write_text("precious")
+    process = start(
+        "reconstruct", photo, "-o", out, "--overwrite", "--model", checkpoint, *QUICK, limit_kb=4
+    )
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert err.splitlines()[-1].startswith(f"napari-gmsr: {out}: the disk is full. Free some space")
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.npz", "photo.png"]
+    assert out.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is sent in another way")
+def test_an_interruption_leaves_what_was_there(checkpoint, tmp_path):
+    photo, out = tmp_path / "photo.png", tmp_path / "cube.npz"
+    iio.imwrite(photo, integers(100, 100, 3))
+    out.write_text("precious")
+    options = ("--model", checkpoint, "--overwrite", "--mode", "tiled", "--tile", "16", *QUICK)
+    with start("reconstruct", photo, "-o", out, *options, "--overlap", "8") as process:
+        assert process.stderr is not None
+        assert "tiles" in process.stderr.readline()  # it is at work
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("napari-gmsr: interrupted")
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.npz", "photo.png"]
+    assert out.read_text() == "precious"
+
+
+def test_a_reader_that_goes_away():
+    """As ``napari-gmsr models photo | true``."""
+    read, write = os.pipe()
+    os.close(read)
+    with start("models", "photo", stdout=write) as process:
+        os.close(write)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err == ""
+
+
+def test_no_gpu_to_be_seen_and_a_name_that_cannot_be_printed(checkpoint, tmp_path):
+    picture, out = tmp_path / "漢字.png", tmp_path / "out"
+    iio.imwrite(picture, integers(4, 5, 3))
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONIOENCODING": "ascii"}
+    options = ("--model", checkpoint, "--engine", "reference", "--format", "npz")
+    process = start("reconstruct", picture, "-o", out, *options, env=environment)
+    printed, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "\\u6f22\\u5b57.npz: 31 bands" in printed
+    assert read_cube(out / "漢字.npz").provenance["device"].startswith("cpu")
