@@ -12,6 +12,7 @@ from napari.layers import Image
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import GMSRError, OutOfMemoryError
+from napari_gmsr.plugin.pins import is_pins_layer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -112,7 +113,7 @@ def compute_evaluations(
 def show_maps(
     viewer: Viewer, predictions: Sequence[Image], metric: Metric, result: ErrorMaps
 ) -> list[Image]:
-    """Show maps as layers: those there already are updated, others added above all.
+    """Show maps as layers: those there already are updated, others added above all but pins.
 
     Parameters
     ----------
@@ -132,6 +133,8 @@ def show_maps(
     """
     selected = set(viewer.layers.selection)
     layers = []
+    # All at one place: the first on top, where the grid begins.
+    place = _below_pins(viewer)
     for prediction, values in zip(predictions, result.maps, strict=True):
         layer = _map_layer(viewer, prediction.name)
         if layer is None:
@@ -144,7 +147,7 @@ def show_maps(
                 contrast_limits=(0, result.limit),
                 metadata={_MARK: prediction.name},
             )
-            viewer.add_layer(layer)
+            viewer.layers.insert(place, layer)
         else:
             layer.data = values
         _style(layer, f"{prediction.name} {_TITLES[metric]}", result.limit)
@@ -156,6 +159,14 @@ def show_maps(
 def _map_layer(viewer: Viewer, prediction: str) -> Image | None:
     found = (layer for layer in viewer.layers if layer.metadata.get(_MARK) == prediction)
     return next(found, None)
+
+
+def _below_pins(viewer: Viewer) -> int:
+    """Return the highest place among the layers from which pins stay in sight."""
+    place = len(viewer.layers)
+    while place and is_pins_layer(viewer.layers[place - 1]):
+        place -= 1
+    return place
 
 
 def _style(layer: Image, name: str, limit: float) -> None:

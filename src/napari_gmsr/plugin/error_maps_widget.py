@@ -11,16 +11,14 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QFrame,
     QLabel,
     QPushButton,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import qthrottled
 
 from napari_gmsr.errors import GMSRError, InputError
+from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.error_layers import (
     ErrorMaps,
     MapRequest,
@@ -37,6 +35,7 @@ from napari_gmsr.plugin.layers import (
     layer_wavelengths,
 )
 from napari_gmsr.plugin.metric_tables import MetricTables
+from napari_gmsr.plugin.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -76,6 +75,7 @@ class ErrorMapsWidget(QWidget):
         viewer = self._viewer = napari_viewer
         self._map_layers: list[Image] = []
         self._limits: dict[tuple[object, ...], float] = {}
+        self._side_by_side = SideBySide(viewer)
         self._running = False
         self._stale = False
         self._evaluating = False
@@ -117,8 +117,8 @@ class ErrorMapsWidget(QWidget):
         self._bands.setToolTip("Judge all bands at once, or the one that the slider shows, live.")
         self._grid.setChecked(True)
         self._grid.setToolTip(
-            "With several cubes, turn on napari's grid, so that their maps stand side by side "
-            "under one scale. Hide other layers with their eye to give the maps more room."
+            "With several cubes, show their maps alone in napari's grid, under one scale. "
+            "Other layers come back when this or the grid is turned off."
         )
         self._show.setToolTip("Make the heatmap layers and both metric tables.")
         form = QFormLayout()
@@ -129,22 +129,14 @@ class ErrorMapsWidget(QWidget):
         form.addRow("", self._grid)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._state.setWordWrap(True)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        inside = QWidget()
-        inner = QVBoxLayout(inside)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addWidget(self._tables)
-        inner.addStretch(1)
-        scroll.setWidget(inside)
         self._tables.hide()
 
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self._show)
-        layout.addWidget(self._state)
-        layout.addWidget(scroll, 1)
+        rows = ScrollingBody(self).rows
+        rows.addLayout(form)
+        rows.addWidget(self._show)
+        rows.addWidget(self._state)
+        rows.addWidget(self._tables)
+        rows.addStretch(1)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Follow slider and layers while visible."""
@@ -233,11 +225,16 @@ class ErrorMapsWidget(QWidget):
             self._follow_soon()
 
     def _on_removed(self, event: object = None) -> None:
+        before = len(self._map_layers)
         self._map_layers = [layer for layer in self._map_layers if layer in self._viewer.layers]
+        if before > len(self._map_layers) == 0:
+            self._side_by_side.end()
 
     def _on_grid(self, enabled: bool) -> None:
-        if len(self._map_layers) > 1:
-            self._viewer.canvas.grid.enabled = enabled
+        if not enabled:
+            self._side_by_side.end()
+        elif len(self._map_layers) > 1:
+            self._side_by_side.show(self._map_layers)
 
     def _on_show(self) -> None:
         """Make the maps and the tables, or tell why they cannot be."""
@@ -299,7 +296,7 @@ class ErrorMapsWidget(QWidget):
                 ErrorMaps(tuple(result.maps[i] for i in kept), result.limit),
             )
         if len(self._map_layers) > max(1, before) and self._grid.isChecked():
-            self._viewer.canvas.grid.enabled = True
+            self._side_by_side.show(self._map_layers)
         where = "all bands" if request.band_nm is None else f"{request.band_nm:.4g} nm"
         self._say(f"Blue is no error, red is {result.limit:.3g} or more, at {where}.")
         if self._stale:

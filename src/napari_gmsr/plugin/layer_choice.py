@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractItemView, QComboBox, QListWidget, QListWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
+from napari_gmsr.plugin.controls import ElidingComboBox
 from napari_gmsr.plugin.layers import cube_layers
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def looks_like_truth(name: str) -> bool:
     return re.search(r"truth|(?<![a-z])gt(?![a-z])", name.lower()) is not None
 
 
-class CubeComboBox(QComboBox):
+class CubeComboBox(ElidingComboBox):
     """A choice among the cubes of a viewer.
 
     Until the user chooses, it follows the layers: a prediction is the newest cube whose name does
@@ -60,9 +61,6 @@ class CubeComboBox(QComboBox):
         self._fits = fits
         self._layers: list[Image | None] = []
         self._by_user = False
-        # A long layer name must not widen the dock.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
         self.activated.connect(self._on_activated)
         self.refresh()
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox
 
+from napari_gmsr.plugin.controls import ElidingComboBox
 from napari_gmsr.plugin.pictures import picture_layers
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PictureComboBox"]
 
 
-class PictureComboBox(QComboBox):
+class PictureComboBox(ElidingComboBox):
     """A choice among the RGB layers of a viewer.
 
     Until the user chooses, it is the newest. A choice of the user's stays while its layer does.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-__all__ = ["PALETTE", "Pins"]
+__all__ = ["PALETTE", "Pins", "is_pins_layer"]
 
 PALETTE = (
     "#f28e2b",
@@ -29,6 +29,11 @@ PALETTE = (
 """Colours of pins: apart from each other, and readable on dark and light ground and on paper."""
 
 _MARK = "napari_gmsr_pins"
+
+
+def is_pins_layer(layer: Layer) -> bool:
+    """Say whether a layer holds pins."""
+    return _MARK in layer.metadata
 
 
 class Pins(QObject):
@@ -103,7 +108,7 @@ class Pins(QObject):
         self._follow(None)
 
     def _on_layers(self, event: object = None) -> None:
-        ours = [layer for layer in self._viewer.layers if _MARK in layer.metadata]
+        ours = [layer for layer in self._viewer.layers if is_pins_layer(layer)]
         self._follow(ours[0] if ours else None)
 
     def _follow(self, layer: Points | None) -> None:
@@ -135,7 +140,7 @@ class Pins(QObject):
             symbol="disc",
             size=6,
             border_color="white",
-            border_width=0.12,
+            border_width=0.06,
             canvas_size_limits=(11, 16),
             metadata={_MARK: True},
         )

@@ -14,6 +14,7 @@ from qtpy.QtSvg import QSvgGenerator
 from qtpy.QtWidgets import QWidget
 
 from napari_gmsr.errors import OutputError
+from napari_gmsr.plugin.svg import bake_transforms
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -119,8 +120,8 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         return path
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Return a size that fits a dock."""
-        return QSize(300, 340)
+        """Return a size that fits beside another dock; with more room the plot grows."""
+        return QSize(300, 250)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the smallest readable size."""
@@ -165,4 +166,4 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         painter = QPainter(generator)
         self.render(painter, QRectF(self.rect()), self.rect(), Qt.AspectRatioMode.IgnoreAspectRatio)
         painter.end()
-        return buffer.data().data()
+        return bake_transforms(buffer.data().data())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -11,16 +10,12 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QFormLayout,
-    QGraphicsOpacityEffect,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -36,10 +31,18 @@ from napari_gmsr.jobs import (
     Settings,
 )
 from napari_gmsr.plugin.band_readout import BandReadout
+from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
+from napari_gmsr.plugin.reconstruct_texts import (
+    MODES,
+    Explanation,
+    bullets,
+    card_tip,
+    plan_sentence,
+)
 from napari_gmsr.plugin.reconstruction import ReconstructionController
-from napari_gmsr.weights import ModelCard, list_models
+from napari_gmsr.weights import list_models
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -47,12 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ReconstructWidget"]
 
-_MODES = {
-    "auto": ("Automatic", "The whole picture where it fits in memory, else tiles."),
-    "whole": ("Whole picture", "At once, with its global context: the best result."),
-    "tiled": ("Tiles", "Overlapping tiles, smoothly blended: any size, less context."),
-    "paper": ("As in the paper", "128-pixel tiles on two grids, and flipped: to compare."),
-}
 _PREFLIGHT_DELAY_MS = 250
 _WIDTH = 290
 
@@ -77,20 +74,20 @@ class ReconstructWidget(QWidget):
 
         self.picture = PictureComboBox(napari_viewer)
         self.picture.setToolTip("The RGB layer to reconstruct.")
-        self.model = QComboBox()
+        self.model = ElidingComboBox()
         self.model.setToolTip("The checkpoint: what the network was trained for.")
-        self.card = _explanation("What the chosen checkpoint is for.")
-        self.mode = QComboBox()
+        self.card = Explanation("What the chosen checkpoint is for.")
+        self.mode = ElidingComboBox()
         self.mode.setToolTip("Whether the network sees the whole picture or tiles of it.")
-        for mode, (label, tip) in _MODES.items():
+        for mode, (label, tip) in MODES.items():
             self.mode.addItem(label, mode)
             self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.plan = _explanation("What the run will need, estimated before it starts.")
-        self.device = QComboBox()
+        self.plan = Explanation("What the run will need, estimated before it starts.")
+        self.device = ElidingComboBox()
         self.device.setToolTip("Where the network runs.")
         self.device.addItem("Automatic", "auto")
         self.device.addItem("CPU", "cpu")
-        self.device_reason = _explanation(
+        self.device_reason = Explanation(
             "The device and the scan engine that will be used, with the reason."
         )
         self.ensemble = QCheckBox("8-fold self-ensemble")
@@ -103,8 +100,8 @@ class ReconstructWidget(QWidget):
         self.cancel.setToolTip("Stop the run under way; no layer is added.")
         self.bar = QProgressBar()
         self.bar.setToolTip("Tiles that are done.")
-        self.status = _explanation("How the last run went.")
-        self.notes = _explanation("What was found and converted in the last picture.")
+        self.status = Explanation("How the last run went.")
+        self.notes = Explanation("What was found and converted in the last picture.")
         self.band = BandReadout(napari_viewer)
         self._lay_out()
 
@@ -219,7 +216,7 @@ class ReconstructWidget(QWidget):
             self.card.setText("Reading the checkpoint…")
         else:
             self.card.setText(card.summary)
-            self.card.setToolTip(_card_tip(card))
+            self.card.setToolTip(card_tip(card))
         self._update_buttons()
 
     # -- preflight
@@ -265,7 +262,7 @@ class ReconstructWidget(QWidget):
             f"Scan engine {preflight.engine}: {preflight.engine_reason}."
         )
         if preflight.mode:
-            self.plan.setText(_plan_sentence(preflight))
+            self.plan.setText(plan_sentence(preflight))
 
     # -- the run
 
@@ -292,16 +289,18 @@ class ReconstructWidget(QWidget):
         self._update_buttons()
 
     def _on_progress(self, at: Progress) -> None:
-        self.bar.setRange(0, at.total)
+        # One tile is no measure of progress: the bar only shows that something moves.
+        self.bar.setRange(0, at.total if at.total > 1 else 0)
         self.bar.setValue(at.done)
-        if self.cancel.isEnabled():
+        if self.cancel.isEnabled() and at.total > 1:
             self.status.setText(at.message)
 
     def _on_ended(self, end: object) -> None:
         if isinstance(end, Finished):
             cube = cast("SpectralCube", end.result)
-            self.status.setText(f"Added {cube.name}.")
-            self.notes.setText(_list(cube.provenance.get("notes", ())))
+            layer = self._viewer.layers.selection.active  # napari may have numbered its name
+            self.status.setText(f"Added {layer.name if layer else cube.name}.")
+            self.notes.setText(bullets(cube.provenance.get("notes", ())))
         elif isinstance(end, Failed):
             self.status.setText(str(end.error))
         elif isinstance(end, Cancelled):
@@ -330,12 +329,6 @@ class ReconstructWidget(QWidget):
         return ""
 
     def _lay_out(self) -> None:
-        for combo in (self.picture, self.model, self.mode, self.device):
-            # A long layer name must not widen the dock.
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            combo.setMinimumContentsLength(8)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Picture", self.picture)
@@ -350,56 +343,18 @@ class ReconstructWidget(QWidget):
         buttons.addWidget(self.run, stretch=2)
         buttons.addWidget(self.cancel, stretch=1)
         self.setMinimumWidth(_WIDTH)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addLayout(buttons)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-        layout.addWidget(self.notes)
-        layout.addSpacing(8)
-        layout.addWidget(self.band)
-        layout.addStretch(1)
+        rows = ScrollingBody(self).rows
+        rows.addLayout(form)
+        rows.addLayout(buttons)
+        rows.addWidget(self.bar)
+        rows.addWidget(self.status)
+        rows.addWidget(self.notes)
+        rows.addSpacing(8)
+        rows.addWidget(self.band)
+        rows.addStretch(1)
 
     def _main_window(self) -> QMainWindow | None:
         parent = self.parentWidget()
         while parent is not None and not isinstance(parent, QMainWindow):
             parent = parent.parentWidget()
         return parent
-
-
-def _explanation(tip: str) -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setToolTip(tip)
-    fainter = QGraphicsOpacityEffect(label)  # in any theme's colour of text
-    fainter.setOpacity(0.75)
-    label.setGraphicsEffect(fainter)
-    return label
-
-
-def _list(sentences: Sequence[str]) -> str:
-    return "\n".join(f"• {sentence}" for sentence in sentences)
-
-
-def _card_tip(card: ModelCard) -> str:
-    lines = [f"Network: {card.network}", f"Pictures: {card.encoding}"]
-    if card.camera:
-        lines.append(f"Camera: {card.camera}")
-    lines += [f"Not for: {reason}" for reason in card.not_for]
-    return "\n".join(lines)
-
-
-def _plan_sentence(preflight: Preflight) -> str:
-    runs = "" if preflight.runs == 1 else f", {preflight.runs} runs of the network"
-    needs = (
-        f"needs about {_size(preflight.peak_bytes)} of {_size(preflight.free_bytes)} free memory"
-        if preflight.mode_reason == "asked for"
-        else preflight.mode_reason
-    )
-    return f"{_MODES[preflight.mode][0]}{runs}: {needs}."
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSpinBox,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import qthrottled
 
 from napari_gmsr.errors import GMSRError
+from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import (
     check_comparable,
@@ -142,11 +142,11 @@ class SpectraWidget(QWidget):
             button.setMinimumWidth(60)
             buttons.addWidget(button)
 
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self._pages, 1)
-        layout.addWidget(self._readout)
-        layout.addLayout(buttons)
+        rows = ScrollingBody(self).rows
+        rows.addLayout(form)
+        rows.addWidget(self._pages, 1)
+        rows.addWidget(self._readout)
+        rows.addLayout(buttons)
 
     # -- following the viewer, while visible ---------------------------------------------------
 
@@ -155,6 +155,7 @@ class SpectraWidget(QWidget):
         super().showEvent(event)
         self._viewer.mouse_move_callbacks.append(self._on_mouse_move)
         self._viewer.mouse_drag_callbacks.append(self._on_click)
+        self._viewer.events.mouse_over_canvas.connect(self._on_leave)
         self._viewer.dims.events.point.connect(self._on_band)
         self._pins.start()
         self._on_prediction_chosen()
@@ -163,6 +164,7 @@ class SpectraWidget(QWidget):
         """Stop following: a closed dock only hides its widget."""
         self._viewer.mouse_move_callbacks.remove(self._on_mouse_move)
         self._viewer.mouse_drag_callbacks.remove(self._on_click)
+        self._viewer.events.mouse_over_canvas.disconnect(self._on_leave)
         self._viewer.dims.events.point.disconnect(self._on_band)
         self._pins.stop()
         self._follow_data(None)
@@ -170,8 +172,22 @@ class SpectraWidget(QWidget):
         super().hideEvent(event)
 
     def _on_mouse_move(self, viewer: Viewer, event: Any) -> None:
-        if not event.is_dragging:
+        if event.is_dragging:
+            self._end_preview()
+        else:
             self._preview_soon(tuple(event.position))
+
+    def _on_leave(self, event: object = None) -> None:
+        if not self._viewer.mouse_over_canvas:
+            self._end_preview()
+
+    def _end_preview(self) -> None:
+        """Show the pins alone, and the newest one's errors."""
+        self._preview_soon.cancel()
+        if self._hovered is not None:
+            self._hovered = None
+            self._plot.draw_preview(None)
+            self._show_state()
 
     def _on_click(self, viewer: Viewer, event: Any) -> Generator[None, None, None]:
         """Pin on a click: a press and release of the left button without a drag between."""
@@ -223,6 +239,7 @@ class SpectraWidget(QWidget):
         self._draw_pins()
 
     def _on_radius(self, radius: int) -> None:
+        self._end_preview()
         self._draw_pins()
 
     def _on_save_csv(self) -> None:
@@ -240,7 +257,7 @@ class SpectraWidget(QWidget):
         return save_spectra(self._pinned, path)
 
     def _write_figure(self, path: Path) -> Path:
-        self._plot.draw_preview(None)
+        self._end_preview()
         return self._plot.save_figure(path)
 
     def _save(self, title: str, name: str, kinds: str, write: Callable[[Path], Path]) -> None:

@@ -1,0 +1,140 @@
+"""What the dock widgets are built of: a body that scrolls, and a choice that shows long names."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QPaintEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDockWidget,
+    QFrame,
+    QMainWindow,
+    QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
+
+__all__ = ["ElidingComboBox", "ScrollingBody"]
+
+_Widget = TypeVar("_Widget", bound=QWidget)
+
+_LOWEST = 120
+"""Height in pixels that a body can be pressed to: docks share the height of a small screen."""
+
+
+class ScrollingBody(QScrollArea):
+    """The body of a dock widget: as high as its contents where there is room, else it scrolls.
+
+    Without it every dock adds its full height to the window's smallest, and three of them make the
+    window higher than the screen. A dock that finds others of its kind and no room beside them
+    joins them in tabs; the user is free to pull them apart.
+
+    Parameters
+    ----------
+    widget
+        The dock widget to fill; it must have no layout yet.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__()
+        self._is_new = True
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._contents = QWidget()
+        self.rows = QVBoxLayout(self._contents)
+        """Where the contents go."""
+        self.setWidget(self._contents)
+        around = QVBoxLayout(widget)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addWidget(self)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size of the contents, so that docks share the window's height fairly."""
+        return self._contents.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the width of contents and scroll bar, and a height of a few rows."""
+        bar = self.verticalScrollBar()
+        assert bar is not None
+        least = self._contents.minimumSizeHint()
+        return QSize(least.width() + bar.sizeHint().width(), min(_LOWEST, least.height()))
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Pass on what the contents need, as they change."""
+        changed = event is not None and event.type() == QEvent.Type.LayoutRequest
+        if changed and watched is self._contents:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Find a place when shown first, once the window has laid itself out."""
+        super().showEvent(event)
+        if self._is_new:
+            self._is_new = False
+            QTimer.singleShot(0, self._join_if_crowded)
+
+    def _join_if_crowded(self) -> None:
+        dock = _ancestor(self, QDockWidget)
+        window = _ancestor(self, QMainWindow)
+        if dock is None or window is None or dock.isFloating():
+            return
+        bodies = [
+            body
+            for body in window.findChildren(ScrollingBody)
+            if (other := _ancestor(body, QDockWidget)) is not None
+            and not other.isHidden()
+            and not other.isFloating()
+            and window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+        ]
+        others = [body for body in bodies if body is not self]
+        if others and sum(body.sizeHint().height() for body in bodies) > window.height():
+            window.tabifyDockWidget(_ancestor(others[-1], QDockWidget), dock)
+            dock.raise_()
+
+
+def _ancestor(widget: QWidget, kind: type[_Widget]) -> _Widget | None:
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, kind):
+        parent = parent.parentWidget()
+    return parent
+
+
+class ElidingComboBox(QComboBox):
+    """A choice among long names: it never widens the dock, and cuts names in their middle.
+
+    Layers of one picture begin alike, and differ in what Qt would cut off.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+
+    def shown_text(self) -> str:
+        """Return the current name as it is drawn."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        style = self.style()
+        assert style is not None
+        room = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        ).width()
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw the choice as the style does, its name cut to fit."""
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)

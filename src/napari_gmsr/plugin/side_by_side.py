@@ -1,0 +1,56 @@
+"""Layers side by side in napari's grid, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+__all__ = ["SideBySide"]
+
+
+class SideBySide:
+    """Shows some layers alone in the grid, and the others again afterwards.
+
+    In napari's grid every visible layer takes a cell of its own, also pins and the cubes that the
+    maps belong to: maps to compare would be small and scattered. So the others are hidden until the
+    grid is turned off, here or by napari's own button.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose grid is used.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._hidden: list[Layer] = []
+
+    def show(self, layers: Iterable[Layer]) -> None:
+        """Show these layers alone, each in a cell."""
+        alone = set(layers)
+        for layer in self._viewer.layers:
+            if layer.visible and layer not in alone:
+                layer.visible = False
+                self._hidden.append(layer)
+        grid = self._viewer.canvas.grid
+        grid.enabled = True
+        grid.events.enabled.connect(self._on_grid)
+        self._viewer.reset_view()
+
+    def end(self) -> None:
+        """Turn the grid off and show what was hidden for it."""
+        self._viewer.canvas.grid.enabled = False
+
+    def _on_grid(self, event: object = None) -> None:
+        grid = self._viewer.canvas.grid
+        if grid.enabled:
+            return
+        grid.events.enabled.disconnect(self._on_grid)
+        for layer in self._hidden:
+            layer.visible = True
+        self._hidden.clear()
+        self._viewer.reset_view()
