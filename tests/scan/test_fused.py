@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from emulator import EmulatedKernels
 from test_reference import random_parameters
 
+from emulator import EmulatedKernels
 from napari_gmsr.errors import EngineError
 from napari_gmsr.scan import ScanParameters, fused, reference, selective_scan_2d
 from napari_gmsr.scan.cuda import nvrtc
-from napari_gmsr.scan.cuda.kernels import Layout, source
+from napari_gmsr.scan.cuda.kernels import Layout, backward_program, forward_program
 
 gpu = pytest.mark.gpu
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -35,12 +35,18 @@ def assert_close(got: Gradients, wanted: Gradients, tolerance: float) -> None:
 
 
 @pytest.fixture(scope="session")
-def emulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], EmulatedKernels]:
+def emulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], fused.ScanKernels]:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("no g++ to compile the kernels for the CPU")
     folder: Path = tmp_path_factory.mktemp("kernels")
-    return lambda channels, rank: EmulatedKernels(Layout(channels, rank), compiler, folder)
+
+    def kernels(channels: int, rank: int) -> fused.ScanKernels:
+        layout = Layout(channels, rank)
+        programs = forward_program(layout), backward_program(layout)
+        return fused.ScanKernels(layout, *(EmulatedKernels(p, compiler, folder) for p in programs))
+
+    return kernels
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def emulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], Em
     ],
 )
 def test_kernels_compute_the_scan_and_its_gradient(
-    emulate: Callable[[int, int], EmulatedKernels],
+    emulate: Callable[[int, int], fused.ScanKernels],
     channels: int,
     rank: int,
     shape: tuple[int, int, int],
@@ -64,7 +70,8 @@ def test_kernels_compute_the_scan_and_its_gradient(
     generator = torch.Generator().manual_seed(2)
     x, gy = (torch.randn(*shape, channels, generator=generator) for _ in range(2))
     kernels = emulate(channels, rank)
-    got = fused.scan(kernels, x, p), *fused.scan_gradients(kernels, x, p, gy)
+    weights = fused.ForwardWeights.from_parameters(p)
+    got = fused.scan(kernels, x, weights), *fused.scan_gradients(kernels, x, p, gy)
     assert_close(got, in_float64(x, p, gy), 2e-6)
 
 
@@ -79,11 +86,11 @@ def test_nvrtc_compiles_the_kernels(
     if architecture not in architectures:
         pytest.skip(f"this NVRTC does not know sm_{architecture}")
     monkeypatch.setattr(nvrtc, "_cache_folder", lambda: tmp_path / "new" / "kernels")
-    options = [f"-D{name}={value}" for name, value in Layout(40, 2).macros.items()]
-    cubin = nvrtc.compile_cubin(source(), options, architecture)
-    assert cubin.startswith(b"\x7fELF")
+    programs = forward_program(Layout(40, 2)), backward_program(Layout(40, 2))
+    cubins = [program.compile(architecture) for program in programs]
+    assert all(cubin.startswith(b"\x7fELF") for cubin in cubins)
     monkeypatch.setattr(nvrtc, "_compile", lambda *_: pytest.fail("compiled again"))
-    assert nvrtc.compile_cubin(source(), options, architecture) == cubin
+    assert [program.compile(architecture) for program in programs] == cubins
 
 
 def test_a_compiler_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,11 @@ class GMSRNet(nn.Module):
             from napari_gmsr.networks.gmsr_cpu import evaluate
 
             return evaluate(self, rgb)
+        if engine == "fused" and not gradients:
+            from napari_gmsr.networks import gmsr_cuda
+
+            if gmsr_cuda.supports(self):
+                return gmsr_cuda.evaluate(self, rgb)
 
         def scan(x: Tensor, parameters: ScanParameters) -> Tensor:
             return selective_scan_2d(x, parameters, engine)

@@ -5,28 +5,46 @@ and Dao, arXiv 2312.00752): each chunk's end state from zero, a prefix scan over
 the outputs from the state that truly enters. The backward pass keeps nothing but its inputs and
 computes the states anew. Sums run in a fixed order, so that two runs give the same bits.
 
-A direction and its reverse share their pixels and are handled together; B, C and the step's r of
-one such pair of directions exist at once.
+A direction and its reverse share their pixels and are handled together. Forward, the projections to
+B, C and the step's r are made in the kernels and never stored; backward, those of one such pair of
+directions exist at once.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from napari_gmsr.errors import EngineError
-from napari_gmsr.scan.cuda.kernels import TILE, DeviceKernels, Kernels, Layout, Walk
+from napari_gmsr.scan.cuda.dense import pack
+from napari_gmsr.scan.cuda.kernels import (
+    TILE,
+    DeviceKernels,
+    Kernels,
+    Layout,
+    Walk,
+    backward_program,
+    forward_program,
+)
 from napari_gmsr.scan.cuda.nvrtc import nvrtc_version, supported_architectures
 from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
 
-__all__ = ["selective_scan_2d", "status"]
+__all__ = [
+    "ForwardWeights",
+    "ScanKernels",
+    "scan",
+    "scan_gradients",
+    "scan_kernels",
+    "selective_scan_2d",
+    "status",
+]
 
 _LOG2E = 1.4426950408889634
-_OLDEST = (7, 0)
+_OLDEST = (8, 0)  # the first with matrix products in TF32
 
 
 def status(device: torch.device | str = "cuda") -> tuple[bool, str]:
@@ -73,25 +91,39 @@ def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
             where="engine 'fused'",
             fix="Choose the reference engine.",
         )
-    kernels = _kernels(x.shape[-1], parameters.rank, x.device)
+    kernels = scan_kernels(x.shape[-1], parameters.rank, x.device)
     y: Tensor = _Scan.apply(kernels, x, *parameters)  # type: ignore[no-untyped-call]
     return y
 
 
+class ScanKernels(NamedTuple):
+    """The kernels of one layout."""
+
+    layout: Layout
+    forward: Kernels
+    backward: Kernels
+
+
 @cache
-def _kernels(channels: int, rank: int, device: torch.device) -> DeviceKernels:
-    return DeviceKernels(Layout(channels, rank), device)
+def scan_kernels(channels: int, rank: int, device: torch.device) -> ScanKernels:
+    """Kernels for a number of channels and a rank on a CUDA device; compiled when first used."""
+    layout = Layout(channels, rank)
+    return ScanKernels(
+        layout,
+        DeviceKernels(forward_program(layout), device),
+        DeviceKernels(backward_program(layout), device),
+    )
 
 
 class _Scan(torch.autograd.Function):
     """The scan with its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, kernels: Kernels, x: Tensor, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, kernels: ScanKernels, x: Tensor, *parameters: Tensor) -> Tensor:
         ctx.kernels = kernels
         x = x.contiguous()
         ctx.save_for_backward(x, *parameters)
-        return scan(kernels, x, ScanParameters(*parameters))
+        return scan(kernels, x, ForwardWeights.from_parameters(ScanParameters(*parameters)))
 
     @staticmethod
     @once_differentiable
@@ -103,37 +135,69 @@ class _Scan(torch.autograd.Function):
         return (None, *gradients)
 
 
-def scan(kernels: Kernels, x: Tensor, p: ScanParameters, chunk_length: int = 2 * TILE) -> Tensor:
-    """Forward scan of x (N, H, W, e), contiguous."""
+class ForwardWeights(NamedTuple):
+    """The scan's weights as the forward kernels read them."""
+
+    projection: Tensor
+    """The projections in the order B, r, C, packed."""
+    rates: Tensor
+    """Decay rates for powers of two, (4, e, 16)."""
+    dt_proj: Tensor
+    dt_bias: Tensor
+    skip: Tensor
+
+    @classmethod
+    def from_parameters(cls, p: ScanParameters) -> ForwardWeights:
+        """Arrange the scan's weights."""
+        step, B, C = torch.split(p.x_proj, [p.rank, STATE_SIZE, STATE_SIZE], dim=1)
+        padding = step.new_zeros(4, -p.rank % 8, step.shape[-1])
+        return cls(pack(torch.cat([B, step, padding, C], dim=1)), *_coefficients(p))
+
+
+def scan(
+    kernels: ScanKernels, x: Tensor, weights: ForwardWeights, chunk_length: int | None = None
+) -> Tensor:
+    """Forward scan of x (N, H, W, e), contiguous; chunks are a multiple of 16 steps long."""
     y = torch.empty_like(x)
     if not x.numel():
         return y
-    layout = kernels.layout
-    groups, pairs = layout.forward
-    threads = 4 * groups * pairs
-    weights = _projection(layout, p.x_proj)
-    rates, dt_proj, dt_bias, skip = _coefficients(p)
+    layout, forward, _ = kernels
+    groups, pairs, _ = layout.forward
+    projection, rates, dt_proj, dt_bias, skip = weights
     for columns in (0, 1):
-        walk = _walk(x, columns, chunk_length)
+        walk = _walk(x, columns, chunk_length or _chunk_length(kernels, x))
         blocks = -(-walk.total // groups)
-        projected = x.reshape(-1, layout.channels) @ weights[columns::2].flatten(0, 1).T
         states = x.new_empty(2, walk.total, STATE_SIZE, layout.channels)
         sums = x.new_empty(2, walk.total, layout.channels)
-        common = (x, projected, rates, dt_proj, dt_bias)
-        size = layout.forward_bytes()
-        kernels.launch("summarise", (blocks, 2, 1), threads, size, (*common, states, sums, walk))
-        _carry(kernels, states, sums, rates, walk, arrays=1)
-        kernels.launch("outputs", (blocks, 1, 1), threads, size, (*common, skip, states, y, walk))
+        size = (groups * pairs, layout.forward_bytes)
+        common = (x, projection, rates, dt_proj, dt_bias)
+        forward.launch("summarise", (blocks, 2, 1), *size, (*common, states, sums, walk))
+        _carry(forward, layout, states, sums, rates, walk, arrays=1)
+        forward.launch("outputs", (blocks, 1, 1), *size, (*common, skip, states, y, walk))
     return y
 
 
+def _chunk_length(kernels: ScanKernels, x: Tensor) -> int:
+    """Choose the chunks' length so that the blocks of `outputs` fill the device evenly."""
+    layout, forward, _ = kernels
+    resident = forward.multiprocessors * layout.forward_blocks * layout.forward[0]  # chunks at once
+    images, length = len(x), x.shape[1] * x.shape[2]
+
+    def cost(chunk_length: int) -> float:
+        chunks = images * -(-length // chunk_length)
+        # In steps: the chunks' own, what a chunk costs besides, and the scan over a picture's.
+        return -(-chunks // resident) * (chunk_length + 12) + 0.002 * chunks / images
+
+    return min(range(32, 272, 16), key=cost)
+
+
 def scan_gradients(
-    kernels: Kernels, x: Tensor, p: ScanParameters, gy: Tensor
+    kernels: ScanKernels, x: Tensor, p: ScanParameters, gy: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of x and of the five parameters, from that of y; both (N, H, W, e) contiguous."""
     if not x.numel():
         return torch.empty_like(x), *(torch.zeros_like(t) for t in p)  # type: ignore[return-value]
-    layout = kernels.layout
+    layout, _, backward = kernels
     channels, rank = layout.channels, layout.rank
     groups, pairs = layout.backward
     weights = _projection(layout, p.x_proj)
@@ -149,19 +213,19 @@ def scan_gradients(
         states = x.new_empty(2, 2, walk.total, STATE_SIZE, channels)  # the adjoint's come second
         sums = x.new_empty(2, walk.total, channels)
         common = (x, gy, projected, rates, dt_proj, dt_bias)
-        kernels.launch(
+        backward.launch(
             "adjoint_summarise",
-            (-(-walk.total // layout.forward[0]), 2, 1),
-            4 * layout.forward[0] * layout.forward[1],
-            layout.forward_bytes(gradient=True),
+            (-(-walk.total // layout.summary[0]), 2, 1),
+            4 * layout.summary[0] * layout.summary[1],
+            layout.summary_bytes,
             (*common, states, sums, walk),
         )
-        _carry(kernels, states, sums, rates, walk, arrays=2)
+        _carry(backward, layout, states, sums, rates, walk, arrays=2)
         rounds = max(1, min(8, walk.total // (groups * 1536)))
         blocks = -(-walk.total // (groups * rounds))
         gprojected = torch.empty_like(projected)
         partials = x.new_empty(2, blocks * groups, STATE_SIZE + 2 + rank, channels)
-        kernels.launch(
+        backward.launch(
             "backward",
             (blocks, 1, 1),
             4 * groups * pairs,
@@ -189,10 +253,16 @@ def _walk(x: Tensor, columns: int, chunk_length: int) -> Walk:
 
 
 def _carry(
-    kernels: Kernels, states: Tensor, sums: Tensor, rates: Tensor, walk: Walk, arrays: int
+    kernels: Kernels,
+    layout: Layout,
+    states: Tensor,
+    sums: Tensor,
+    rates: Tensor,
+    walk: Walk,
+    arrays: int,
 ) -> None:
     images = walk.total // walk.chunks
-    grid = (2 * images, kernels.layout.channels // 2, arrays)
+    grid = (2 * images, layout.channels // 2, arrays)
     kernels.launch("carry", grid, 1024, 0, (states, sums, rates, walk))
 
 

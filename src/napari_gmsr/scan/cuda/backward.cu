@@ -1,7 +1,7 @@
 // Backward: `adjoint_summarise` (each chunk's end state, and what its outputs' gradients send to the chunk before), `carry` for
 // both, then `backward`. Nothing but x, the weights and the gradient of y is needed; states are computed anew.
 
-using SummaryTile = Tile<FORWARD_GROUPS, FORWARD_PAIRS>;
+using SummaryTile = Tile<SUMMARY_GROUPS, SUMMARY_PAIRS>;
 using BackwardTile = Tile<BACKWARD_GROUPS, BACKWARD_PAIRS>;
 
 // A chunk is one tile. The adjoint state before the chunk, started at zero after it, is a sum over its steps of
@@ -15,9 +15,9 @@ extern "C" __global__ void __launch_bounds__(SummaryTile::THREADS) adjoint_summa
   float2* gradient = (float2*)tile.place((char*)shared);
   const int reversed = blockIdx.y, direction = walk.columns + 2 * reversed;
   const int quarter = threadIdx.x % 4, slot = threadIdx.x / 4;
-  const int group = slot / FORWARD_PAIRS, pair = slot % FORWARD_PAIRS;
-  const int first_chunk = blockIdx.x * FORWARD_GROUPS;
-  const StepWeights w = load_step_weights(dt_proj, dt_bias, direction, threadIdx.x % FORWARD_PAIRS);
+  const int group = slot / SUMMARY_PAIRS, pair = slot % SUMMARY_PAIRS;
+  const int first_chunk = blockIdx.x * SUMMARY_GROUPS;
+  const StepWeights w = load_step_weights(dt_proj, dt_bias, direction, threadIdx.x % SUMMARY_PAIRS);
   float rate[8], h[8] = {}, adjoint[8] = {}, decay[8];
   load_rates(rate, rates, direction, pair, quarter);
   for (int i = 0; i < 8; ++i) decay[i] = 1.f;

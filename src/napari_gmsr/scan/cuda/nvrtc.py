@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class Module:
         threads: int,
         shared_bytes: int,
         stream: int,
-        arguments: Sequence[c_void_p | c_int | ctypes.Structure],
+        arguments: Sequence[c_void_p | c_int | c_float | ctypes.Structure],
     ) -> None:
         """Start a kernel on a stream of the current device; returns before it has run."""
         function = self._functions.get(name)
@@ -132,7 +132,7 @@ def _compile(source: str, options: Sequence[str]) -> bytes:
     nvrtc = _nvrtc()
     program = c_void_p()
     _nvrtc_check(
-        nvrtc.nvrtcCreateProgram(byref(program), source.encode(), b"scan.cu", 0, None, None)
+        nvrtc.nvrtcCreateProgram(byref(program), source.encode(), b"kernels.cu", 0, None, None)
     )
     try:
         array = (c_char_p * len(options))(*(o.encode() for o in options))
@@ -143,7 +143,7 @@ def _compile(source: str, options: Sequence[str]) -> bytes:
             log = ctypes.create_string_buffer(size.value)
             _nvrtc_check(nvrtc.nvrtcGetProgramLog(program, log))
             raise EngineError(
-                f"NVRTC could not compile the scan: {log.value.decode(errors='replace')}",
+                f"NVRTC could not compile the kernels: {log.value.decode(errors='replace')}",
                 where="engine 'fused'",
                 fix="Choose the reference engine, and report this.",
             )

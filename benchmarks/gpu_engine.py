@@ -1,0 +1,110 @@
+"""Measure time and memory of GMSR-Net with the fused engine on one NVIDIA card.
+
+Random weights and random pictures; medians of repeated runs after warm-up, from CUDA events around
+the whole call, launches included. Memory is PyTorch's peak of allocated memory, weights and picture
+included. Writes ``benchmarks/results/gpu_engine.json``.
+
+    python benchmarks/gpu_engine.py [--repeats N] [--output FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from napari_gmsr.networks.gmsr import GMSRNet
+from napari_gmsr.scan.cuda.nvrtc import nvrtc_version
+
+PICTURES = ((128, 128), (256, 256), (512, 482), (1392, 1040), (2048, 2048), (4096, 4096))
+BATCHES = ((20, 128), (64, 64))
+RESULTS = Path(__file__).parent / "results" / "gpu_engine.json"
+GIB = 1 << 30
+
+
+def events() -> tuple[torch.cuda.Event, torch.cuda.Event]:
+    """Two points in time, to be recorded."""
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    return start, end
+
+
+def measure(work: Callable[[], object], repeats: int) -> dict[str, float]:
+    """Median time and peak memory of a call."""
+    for _ in range(3):
+        work()
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    times = []
+    for _ in range(repeats):
+        start, end = events()
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end))
+    return {
+        "median_ms": median(times),
+        "minimum_ms": min(times),
+        "peak_gib": torch.cuda.max_memory_allocated() / GIB,
+    }
+
+
+def evaluation(network: GMSRNet, height: int, width: int, repeats: int) -> dict[str, float]:
+    """Reconstruct one picture."""
+    picture = torch.rand(1, 3, height, width, device="cuda")
+    with torch.inference_mode():
+        row = measure(lambda: network(picture), repeats)
+    return {"height": height, "width": width, **row}
+
+
+def training(patches: int, side: int, repeats: int) -> dict[str, float]:
+    """One step of the paper's training: forward, L1 loss, backward, Adam."""
+    network = GMSRNet().cuda().train()
+    network.engine = "fused"
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
+    rgb = torch.rand(patches, 3, side, side, device="cuda")
+    cube = torch.rand(patches, network.bands, side, side, device="cuda")
+
+    def step() -> None:
+        optimiser.zero_grad()
+        (network(rgb) - cube).abs().mean().backward()
+        optimiser.step()
+
+    return {"patches": patches, "side": side, **measure(step, repeats)}
+
+
+def main() -> None:
+    """Measure everything and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=21)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    network = GMSRNet().cuda().eval()
+    network.engine = "fused"
+    start = time.perf_counter()
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 16, 16, device="cuda"))
+    torch.cuda.synchronize()
+    first = time.perf_counter() - start
+    report = {
+        "device": torch.cuda.get_device_name(),
+        "torch": torch.__version__,
+        "nvrtc": ".".join(map(str, nvrtc_version())),
+        "first_picture_s": first,
+        "evaluation": [evaluation(network, *size, options.repeats) for size in PICTURES],
+        "training_step": [training(*batch, options.repeats) for batch in BATCHES],
+    }
+    text = json.dumps(report, indent=2)
+    print(text)
+    options.output.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""CUDA C++ kernels of the fused network, and how they are laid out."""
