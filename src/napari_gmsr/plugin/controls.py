@@ -25,6 +25,8 @@ _Widget = TypeVar("_Widget", bound=QWidget)
 
 _LOWEST = 120
 """Height in pixels that a body can be pressed to: docks share the height of a small screen."""
+_TITLE = 30
+"""Height in pixels of a dock's title, about."""
 
 
 class ScrollingBody(QScrollArea):
@@ -77,25 +79,30 @@ class ScrollingBody(QScrollArea):
         super().showEvent(event)
         if self._is_new:
             self._is_new = False
-            QTimer.singleShot(0, self._join_if_crowded)
+            QTimer.singleShot(0, self._find_place)
 
-    def _join_if_crowded(self) -> None:
-        dock = _ancestor(self, QDockWidget)
-        window = _ancestor(self, QMainWindow)
-        if dock is None or window is None or dock.isFloating():
+    def _find_place(self) -> None:
+        """Join the docks of this kind in tabs where they would not fit one above another."""
+        window, dock = _ancestor(self, QMainWindow), _ancestor(self, QDockWidget)
+        if window is None or dock is None or dock.isFloating():
             return
-        bodies = [
-            body
+        area = window.dockWidgetArea(dock)
+        docks = {
+            other: body.sizeHint().height() + _TITLE
             for body in window.findChildren(ScrollingBody)
             if (other := _ancestor(body, QDockWidget)) is not None
-            and not other.isHidden()
-            and not other.isFloating()
-            and window.dockWidgetArea(other) == window.dockWidgetArea(dock)
-        ]
-        others = [body for body in bodies if body is not self]
-        if others and sum(body.sizeHint().height() for body in bodies) > window.height():
-            window.tabifyDockWidget(_ancestor(others[-1], QDockWidget), dock)
+            and not (other.isHidden() or other.isFloating())
+            and window.dockWidgetArea(other) == area
+        }
+        above = [other for other in docks if other is not dock]
+        if not above:
+            return
+        if sum(docks.values()) > window.height():
+            window.tabifyDockWidget(above[-1], dock)
             dock.raise_()
+        else:
+            # Left alone, Qt gives all height to the newcomer.
+            window.resizeDocks(list(docks), list(docks.values()), Qt.Orientation.Vertical)
 
 
 def _ancestor(widget: QWidget, kind: type[_Widget]) -> _Widget | None:

@@ -133,8 +133,6 @@ def show_maps(
     """
     selected = set(viewer.layers.selection)
     layers = []
-    # All at one place: the first on top, where the grid begins.
-    place = _below_pins(viewer)
     for prediction, values in zip(predictions, result.maps, strict=True):
         layer = _map_layer(viewer, prediction.name)
         if layer is None:
@@ -147,7 +145,7 @@ def show_maps(
                 contrast_limits=(0, result.limit),
                 metadata={_MARK: prediction.name},
             )
-            viewer.layers.insert(place, layer)
+            viewer.layers.insert(_below_pins(viewer), layer)
         else:
             layer.data = values
         _style(layer, f"{prediction.name} {_TITLES[metric]}", result.limit)

@@ -29,7 +29,7 @@ from napari_gmsr.jobs import (
     start_preflight,
     start_reconstruction,
 )
-from napari_gmsr.plugin.layers import add_cube, layer_wavelengths
+from napari_gmsr.plugin.layers import add_cube, cube_layers, is_comparable, layer_wavelengths
 from napari_gmsr.plugin.pictures import LayerPicture
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ __all__ = ["ReconstructionController"]
 _POLL_MS = 40
 _FIRST_BAND_NM = 550.0
 """Where the eye is most sensitive: a new cube is shown there."""
+
+_SPREAD = " spread"
 
 _Question: TypeAlias = tuple[tuple[int, int] | None, Settings]
 
@@ -188,12 +190,13 @@ class ReconstructionController(QObject):
     def _add(self, cube: SpectralCube, picture: LayerPicture) -> None:
         if cube.spread is not None:
             spread = SpectralCube(
-                cube.spread, cube.wavelengths_nm, f"{cube.name} spread", cube.provenance
+                cube.spread, cube.wavelengths_nm, cube.name + _SPREAD, cube.provenance
             )
             layer = self._add_layer(spread, picture)
             layer.visible = False
             layer.colormap = "magma"
         layer = self._add_layer(cube, picture)
+        self._share_contrast(layer, picture)
         self._viewer.layers.selection.active = layer
         band_axis = self._viewer.dims.ndim - 3
         band = int(np.argmin(np.abs(layer_wavelengths(layer) - _FIRST_BAND_NM)))
@@ -204,6 +207,17 @@ class ReconstructionController(QObject):
         layer.scale = np.array([layer.scale[0], *picture.scale])
         layer.translate = np.array([layer.translate[0], *picture.translate])
         return layer
+
+    def _share_contrast(self, layer: Image, picture: LayerPicture) -> None:
+        """Show a cube under the limits of its picture's other cubes, so that the eye can compare.
+
+        The lowest layer of them counts: that is the truth, where there is one.
+        """
+        for other in cube_layers(self._viewer.layers):
+            of_picture = other.name.startswith(picture.name) and not other.name.endswith(_SPREAD)
+            if other is not layer and of_picture and is_comparable(layer, other):
+                layer.contrast_limits = other.contrast_limits
+                return
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,18 @@ class SideBySide:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._hidden: list[Layer] = []
+        self._named: set[Layer] = set()
 
     def show(self, layers: Iterable[Layer]) -> None:
-        """Show these layers alone, each in a cell."""
+        """Show these layers alone, each in a cell under its name."""
         alone = set(layers)
         for layer in self._viewer.layers:
             if layer.visible and layer not in alone:
                 layer.visible = False
                 self._hidden.append(layer)
+        for layer in alone:
+            layer.name_overlay.visible = True
+        self._named = alone
         grid = self._viewer.canvas.grid
         grid.enabled = True
         grid.events.enabled.connect(self._on_grid)
@@ -50,7 +54,10 @@ class SideBySide:
         if grid.enabled:
             return
         grid.events.enabled.disconnect(self._on_grid)
+        for layer in self._named:
+            layer.name_overlay.visible = False
         for layer in self._hidden:
             layer.visible = True
+        self._named = set()
         self._hidden.clear()
         self._viewer.reset_view()
