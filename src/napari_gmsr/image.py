@@ -93,7 +93,8 @@ def as_rgb_image(
         scaled = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
         return RGBImage(scaled, "srgb", bits, name)
     if array.dtype.kind == "f":
-        return RGBImage(array.astype(np.float32), float_encoding, 32, name)
+        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is found
+            return RGBImage(array.astype(np.float32), float_encoding, 32, name)
     raise InputError(
         f"pixels of the type {array.dtype}",
         where=name,

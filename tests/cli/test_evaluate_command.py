@@ -62,6 +62,31 @@ def test_variable_and_scale_of_the_truth(command, refused, cubes, tmp_path):
     assert json.loads(printed)["standard"]["rmse"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_wavelengths_of_the_truth(command, refused, cubes, tmp_path):
+    near, truth = cubes
+    np.save(tmp_path / "truth.npy", truth.data[2:])  # says nothing of its 29 bands
+    pair = ("evaluate", tmp_path / "near.npz", tmp_path / "truth.npy")
+    assert "wavelengths" in refused(*pair)
+    options = ("--wavelengths", "420:700:10", "--common-bands", "--json")
+    code, printed, _ = command(*pair, *options)
+    assert code == 0
+    assert json.loads(printed)["wavelengths_nm"] == list(range(420, 701, 10))
+    expected = np.sqrt(np.mean((near.data[2:] - truth.data[2:]) ** 2))
+    assert json.loads(printed)["standard"]["rmse"] == pytest.approx(expected, rel=1e-5)
+    assert "31 wavelengths do not fit" in refused(*pair, "--wavelengths", "400:700:10")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "420", "420:720", "a:b:c", "420:720:0", "420:720:7", "1:2:-1", "nan:1:1", "0:9:1e-9"],
+)
+def test_wavelengths_that_are_none(refused, cubes, tmp_path, text):
+    message = refused(
+        "evaluate", tmp_path / "near.npz", tmp_path / "truth.npz", "--wavelengths", text
+    )
+    assert "such as 420:720:10" in message
+
+
 def test_a_truth_of_another_size(refused, cubes, tmp_path):
     write_cube(SpectralCube(np.zeros((31, 5, 5)), name="small"), tmp_path / "small.npz")
     message = refused("evaluate", tmp_path / "near.npz", tmp_path / "small.npz")

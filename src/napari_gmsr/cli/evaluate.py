@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_gmsr.cli.console import Verbose
+from napari_gmsr.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["evaluate"]
+
+_MOST_BANDS = 10_000
 
 
 def evaluate(
@@ -25,6 +33,12 @@ def evaluate(
     ] = None,
     scale: Annotated[
         float | None, typer.Option(help="The truth's full scale, where its file does not tell.")
+    ] = None,
+    wavelengths: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRST:LAST:STEP", help="The truth's bands in nm, where its file does not tell."
+        ),
     ] = None,
     common: Annotated[
         bool, typer.Option("--common-bands", help="Compare only the bands that both have.")
@@ -41,7 +55,8 @@ def evaluate(
     from napari_gmsr.io import read_cube
 
     prediction = read_cube(cube)
-    measured = read_cube(truth, variable=variable, scale=scale)
+    bands = None if wavelengths is None else _bands(wavelengths)
+    measured = read_cube(truth, variable=variable, wavelengths_nm=bands, scale=scale)
     # An error, as well as the table, is to name the files, not what the cubes in them are called.
     named = replace(prediction, name=str(cube)), replace(measured, name=str(truth))
     if common:
@@ -51,3 +66,21 @@ def evaluate(
         drawn = comparison_figure(None, replace(named[0], name=prediction.name), named[1])
         save_figure(drawn, figure, overwrite=overwrite)
     print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())
+
+
+def _bands(text: str) -> npt.NDArray[np.float64]:
+    """Return the wavelengths that ``first:last:step`` names, the last one among them."""
+    import numpy as np
+
+    try:
+        first, last, step = map(float, text.split(":"))
+        count = round((last - first) / step)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        count = -1
+    if not 0 <= count < _MOST_BANDS or not math.isclose(first + count * step, last):
+        raise InputError(
+            f"these are no wavelengths from first to last in steps: '{text}'",
+            where="--wavelengths",
+            fix="Give them in nm, such as 420:720:10.",
+        )
+    return np.linspace(first, last, count + 1)

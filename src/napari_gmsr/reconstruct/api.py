@@ -155,6 +155,7 @@ class _Network:
             named_out_of_memory(self._name, self._device, side),
             torch.inference_mode(),
             exact_float32(),
+            np.errstate(all="ignore"),  # what is not finite is refused below
         ):
             cube: Floats = self._network(batch.to(self._device))[0].cpu().numpy()
         # The picture is finite, and so is what sound weights make of it.
