@@ -590,6 +590,14 @@ def test_an_interruption_leaves_what_was_there(checkpoint, tmp_path):
     assert out.read_text() == "precious"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_printing_to_a_full_disk():
+    with Path("/dev/full").open("w") as full, start("models", stdout=full) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert err == "napari-gmsr: standard output: the disk is full. Free some space\n"
+
+
 def test_a_reader_that_goes_away():
     """As ``napari-gmsr models photo | true``."""
     read, write = os.pipe()

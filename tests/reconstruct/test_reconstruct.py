@@ -1,6 +1,7 @@
 """Reconstruction: modes, inputs, progress, cancellation."""
 
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gmsr.cube import WAVELENGTHS_NM
-from napari_gmsr.errors import Cancelled, InputError, OutOfMemoryError
+from napari_gmsr.errors import Cancelled, InputError, OutOfMemoryError, OutputError
 from napari_gmsr.image import RGBImage
 from napari_gmsr.networks import create
 from napari_gmsr.reconstruct import Progress, api, plan, planning, reconstruct
@@ -173,6 +174,25 @@ def test_a_cube_larger_than_memory_lives_in_a_file(
     np.testing.assert_array_equal(cube.data, expected)
     del cube
     assert not list(tmp_path.glob("*.cube"))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no room")
+def test_a_cube_larger_than_memory_and_disk_is_refused(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import resource
+
+    monkeypatch.setattr(api.psutil, "virtual_memory", lambda: type("M", (), {"available": 10})())
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as a disk of 4 kB
+    try:
+        with pytest.raises(OutputError, match="no room") as caught:
+            reconstruct(picture(50, 40), tiny, "tiled", tile=32, overlap=8, engine="reference")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.where == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 import traceback
@@ -80,6 +81,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, _UsageError):
             return _fail(settings, _usage(error), 2)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            # Every file of ours is written where this becomes an error that names it.
+            return _fail(settings, "standard output: the disk is full. Free some space", 2)
         what = f"unexpected {type(error).__name__}: {one_line(str(error))}"
         fix = "--verbose shows where; please report it with the output of `napari-gmsr doctor`"
         return _fail(settings, f"{what} ({fix})", 1)

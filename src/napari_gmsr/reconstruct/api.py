@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import platform
 import tempfile
 import weakref
@@ -18,7 +19,7 @@ import torch
 
 from napari_gmsr.color import match_encoding
 from napari_gmsr.cube import SpectralCube
-from napari_gmsr.errors import CheckpointError
+from napari_gmsr.errors import CheckpointError, OutputError
 from napari_gmsr.image import RGBImage, as_rgb_image
 from napari_gmsr.reconstruct.devices import choose_device, exact_float32, named_out_of_memory
 from napari_gmsr.reconstruct.ensemble import TRANSFORMS, SelfEnsemble
@@ -90,6 +91,8 @@ def reconstruct(
         Where the engine cannot run on the device.
     OutOfMemoryError
         Where the device's memory does not suffice.
+    OutputError
+        Where the cube is larger than memory, and the disk has no room for it either.
     Cancelled
         Where ``cancel`` said so.
     """
@@ -186,9 +189,24 @@ def _new_cube(shape: tuple[int, ...]) -> Floats:
         return np.zeros(shape, np.float32)
     with tempfile.NamedTemporaryFile(prefix="napari-gmsr-", suffix=".cube", delete=False) as file:
         path = Path(file.name)
+        try:
+            _reserve(file.fileno(), size)
+        except OSError as error:
+            path.unlink()
+            raise OutputError(
+                f"no room for a cube of {size / 2**30:.1f} GiB, which is larger than memory",
+                where=path.parent,
+                fix="Free some space, or name a folder on another disk in TMPDIR.",
+            ) from error
     cube = np.memmap(path, np.float32, "w+", shape=shape)
     weakref.finalize(cube, path.unlink, missing_ok=True)
     return cube
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the disk's room at once: a mapped file that finds none later ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
 
 
 def _device_name(device: torch.device) -> str:
