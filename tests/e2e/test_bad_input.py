@@ -1,12 +1,9 @@
-"""What hostile and unlucky users give: one clear line and exit code 2, or a finite cube."""
+"""What hostile and unlucky users give: one clear line and exit code 2, or a finite cube.
+
+The outputs that cannot be written are in `test_bad_output.py`.
+"""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -14,90 +11,18 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from napari.components import ViewerModel
-from npe2 import PluginManager
 from safetensors.torch import save_file
 from scipy.io import savemat
 
-from napari_gmsr.cli.app import run
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
-from napari_gmsr.errors import InputError, OutputError
+from napari_gmsr.errors import InputError
 from napari_gmsr.io import read_cube, read_rgb, write_cube
 from napari_gmsr.networks import create
-from napari_gmsr.plugin.layers import add_cube
 from napari_gmsr.plugin.reader import read_cubes
 from napari_gmsr.reconstruct import reconstruct
-from napari_gmsr.weights import ModelCard, load_model, save_checkpoint
+from napari_gmsr.weights import load_model
 
-PROGRAM = Path(sys.executable).with_name("napari-gmsr")
 RNG = np.random.default_rng(5)
-QUICK = ("--engine", "reference", "--device", "cpu")
-
-Command = Callable[..., str]
-
-
-def tiny_network() -> torch.nn.Module:
-    torch.manual_seed(0)
-    return create("gmsr", widths=[31])
-
-
-def card(**changes: object) -> ModelCard:
-    fields = {
-        "name": "tiny",
-        "network": "gmsr",
-        "arguments": {"widths": [31]},
-        "wavelengths_nm": WAVELENGTHS_NM.tolist(),
-        "encoding": "srgb",
-    }
-    return ModelCard.model_validate(fields | changes)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of one untrained block, which takes milliseconds."""
-    return save_checkpoint(
-        tiny_network(), card(), tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    )
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photo.png"
-    iio.imwrite(path, RNG.integers(0, 256, (12, 17, 3), dtype=np.uint8))
-    return path
-
-
-@pytest.fixture
-def cube() -> SpectralCube:
-    return SpectralCube(RNG.uniform(0.1, 0.9, (31, 12, 14)).astype(np.float32), name="scene")
-
-
-@pytest.fixture
-def works(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must work; return what it prints."""
-
-    def call(*arguments: object) -> str:
-        code = run([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return out
-
-    return call
-
-
-@pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must be refused before any work, in one line; return that line."""
-
-    def call(*arguments: object) -> str:
-        code = run([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert (code, out, err.count("\n")) == (2, "", 1), err
-        assert err.startswith("napari-gmsr: ")
-        assert "Traceback" not in err
-        return err
-
-    return call
 
 
 # Pictures
@@ -127,11 +52,12 @@ FINITE = {
 
 
 @pytest.mark.parametrize("name", FINITE)
-def test_an_odd_picture_becomes_a_finite_cube(name, works, checkpoint, tmp_path):
+def test_an_odd_picture_becomes_a_finite_cube(name, works, quick, tmp_path):
     array, note = FINITE[name]
     tiff(tmp_path / name, array)
-    arguments = ("--model", checkpoint, "--format", "tif", *QUICK)
-    printed = works("reconstruct", tmp_path / name, "-o", tmp_path / "out", *arguments)
+    printed = works(
+        "reconstruct", tmp_path / name, "-o", tmp_path / "out", "--format", "tif", *quick
+    )
     assert note in printed
     written = read_cube(tmp_path / "out" / name)
     assert written.shape == (31, *array.shape[:2])
@@ -158,7 +84,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_picture_that_is_none_is_refused_by_its_name(name, refused, checkpoint, tmp_path):
+def test_a_picture_that_is_none_is_refused_by_its_name(name, refused, checkpoint, quick, tmp_path):
     content, words = REFUSED[name]
     if isinstance(content, bytes):
         (tmp_path / name).write_bytes(content)
@@ -166,7 +92,7 @@ def test_a_picture_that_is_none_is_refused_by_its_name(name, refused, checkpoint
         tiff(tmp_path / name, content)
     before = (tmp_path / name).read_bytes()
     out = tmp_path / "out"
-    message = refused("reconstruct", tmp_path / name, "-o", out, "--model", checkpoint, *QUICK)
+    message = refused("reconstruct", tmp_path / name, "-o", out, *quick)
     assert str(tmp_path / name) in message
     assert words in message
     assert (tmp_path / name).read_bytes() == before
@@ -288,10 +214,22 @@ def test_a_black_truth_has_finite_or_named_metrics(works, cube, tmp_path):
 
 # Checkpoints
 
+CARD = {
+    "name": "tiny",
+    "network": "gmsr",
+    "arguments": {"widths": [31]},
+    "wavelengths_nm": WAVELENGTHS_NM.tolist(),
+    "encoding": "srgb",
+}
+
+
+def tiny_network() -> torch.nn.Module:
+    return create("gmsr", widths=[31])
+
 
 def weights(path: Path, weights_of: torch.nn.Module, /, **changes: object) -> None:
     """Write a checkpoint whose card says something else than the network is."""
-    described = json.loads(card().model_dump_json()) | changes
+    described = CARD | changes
     save_file(weights_of.state_dict(), path, metadata={"card": json.dumps(described)})
 
 
@@ -385,237 +323,3 @@ def test_what_is_not_here_is_refused(
     message = refused("reconstruct", photo, "-o", out, *arguments)
     assert value in message
     assert not out.exists()
-
-
-# Outputs
-
-
-def hard_link(photo: Path, out: Path) -> None:
-    out.hardlink_to(photo)
-
-
-def symbolic_link(photo: Path, out: Path) -> None:
-    out.symlink_to(photo)
-
-
-@pytest.mark.parametrize("make", [hard_link, symbolic_link, Path.rename])
-def test_a_cube_never_replaces_its_picture(make, refused, checkpoint, tmp_path):
-    picture, out = tmp_path / "picture.tiff", tmp_path / "out.tif"
-    tiff(picture, integers(5, 6, 3))
-    before = picture.read_bytes()
-    make(picture, out)
-    if make is Path.rename:
-        picture = out
-    options = ("--model", checkpoint, "--overwrite", *QUICK)
-    assert str(out) in refused("reconstruct", picture, "-o", out, *options)
-    assert picture.read_bytes() == out.read_bytes() == before
-
-
-NO_OUTPUT = {
-    "file": "cannot be made",
-    "file/folder": "cannot be made",
-    "file/cube.npz": "cannot be made",
-    "photo.png": "no cube can be written as '.png'",
-    "new.npy": "no cube can be written as '.npy'",
-    "folder.npz": "a folder",
-    "folder.zarr": "no Zarr",
-    "loop.npz": "exists",
-    "dangling.npz": "exists",
-    "long" * 70: "too long",
-    f"{'long' * 70}.npz": "too long",
-}
-
-
-@pytest.mark.parametrize("name", NO_OUTPUT)
-def test_an_output_that_cannot_be_is_refused_before_the_work(
-    name, refused, checkpoint, photo, tmp_path
-):
-    (tmp_path / "file").write_text("precious")
-    for folder in ("folder.npz", "folder.zarr"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "file").write_text("precious")
-    (tmp_path / "loop.npz").symlink_to("loop.npz")
-    (tmp_path / "dangling.npz").symlink_to("nowhere.npz")
-    before = {path: path.lstat() for path in sorted(tmp_path.rglob("*"))}
-    more = () if name.startswith(("loop", "dangling")) else ("--overwrite",)
-    options = ("--model", checkpoint, *more, *QUICK)
-    message = refused("reconstruct", photo, "-o", tmp_path / name, *options)
-    assert str(tmp_path / name.split("/")[0]) in message
-    assert NO_OUTPUT[name] in message
-    assert {path: path.lstat() for path in sorted(tmp_path.rglob("*"))} == before
-
-
-@contextmanager
-def mode_of(folder: Path, mode: int) -> Iterator[None]:
-    """Give a folder this mode for a while."""
-    folder.chmod(mode)
-    try:
-        yield
-    finally:
-        folder.chmod(0o700)
-
-
-@pytest.fixture(scope="module")
-def _loaded(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> None:
-    """Import all that a run needs: the plain user may not be allowed to read the interpreter's."""
-    folder = tmp_path_factory.mktemp("loaded")
-    iio.imwrite(folder / "photo.png", integers(4, 5, 3))
-    for suffix in ("zarr", "tif", "hdr", "mat", "npz"):
-        out = str(folder / f"cube.{suffix}")
-        options = ("--model", str(checkpoint), *QUICK)
-        assert run(["reconstruct", str(folder / "photo.png"), "-o", out, *options]) == 0
-        assert run(["evaluate", out, out, "--figure", str(folder / f"{suffix}.png")]) == 0
-
-
-@pytest.fixture
-def locked(_loaded: None, plain_user_folder: Path) -> Path:
-    """A folder with a picture, a cube and a checkpoint, which the tests lock."""
-    folder = plain_user_folder / "locked"
-    folder.mkdir()
-    iio.imwrite(folder / "photo.png", integers(4, 5, 3))
-    write_cube(SpectralCube(np.ones((31, 4, 5))), folder / "cube.npz")
-    save_checkpoint(tiny_network(), card(), folder / "tiny.safetensors")
-    return folder
-
-
-@pytest.fixture
-def model(locked: Path) -> Path:
-    """A checkpoint outside of the locked folder."""
-    return save_checkpoint(tiny_network(), card(), locked.parent / "tiny.safetensors")
-
-
-@pytest.mark.parametrize("suffix", ["zarr", "tif", "hdr", "mat", "npz"])
-def test_a_folder_that_may_not_be_written_to(model, locked, refused, suffix):
-    out = locked / f"new.{suffix}"
-    with mode_of(locked, 0o500):
-        message = refused("reconstruct", locked / "photo.png", "-o", out, "--model", model, *QUICK)
-        assert f"{out}: no permission" in message
-        assert sorted(path.name for path in locked.iterdir()) == [
-            "cube.npz",
-            "photo.png",
-            "tiny.safetensors",
-        ]
-        figure = locked / "figure.png"
-        cube = locked / "cube.npz"
-        assert run(["evaluate", str(cube), str(cube), "--figure", str(figure)]) == 2
-
-
-def test_a_folder_that_may_not_be_looked_into(model, locked, refused):
-    outside = locked.parent / "photo.png"
-    outside.write_bytes((locked / "photo.png").read_bytes())
-    options = ("--model", model, *QUICK)
-    with mode_of(locked, 0):
-        for arguments in (
-            ("reconstruct", locked / "photo.png", "-o", locked.parent / "out.npz", *options),
-            ("reconstruct", outside, "-o", locked / "new.npz", *options),
-            ("reconstruct", outside, "-o", locked / "new" / "new.npz", *options),
-            ("reconstruct", outside, "-o", locked, *options),
-            ("evaluate", locked / "cube.npz", locked / "cube.npz"),
-            ("models", locked / "tiny.safetensors"),
-        ):
-            message = refused(*arguments)
-            assert "permission" in message.lower()
-            assert str(locked) in message
-
-
-def test_a_checkpoint_that_may_not_be_read(locked, refused):
-    (locked / "tiny.safetensors").chmod(0)
-    message = refused("models", locked / "tiny.safetensors")
-    assert f"{locked / 'tiny.safetensors'}: it cannot be opened: Permission denied" in message
-
-
-def test_a_folder_that_may_be_written_to_but_not_read_takes_a_cube(model, locked, works):
-    outside = locked.parent / "photo.png"
-    outside.write_bytes((locked / "photo.png").read_bytes())
-    with mode_of(locked, 0o300):
-        works("reconstruct", outside, "-o", locked / "new.npz", "--model", model, *QUICK)
-        assert read_cube(locked / "new.npz").shape == (31, 4, 5)
-
-
-def test_a_layer_is_not_saved_over_what_is_no_cube(cube, tmp_path):
-    PluginManager.instance().discover()
-    viewer = ViewerModel()
-    add_cube(viewer, cube)
-    (tmp_path / "mine.zarr").mkdir()
-    (tmp_path / "mine.zarr" / "file").write_text("precious")
-    with pytest.raises(OutputError, match="no Zarr"):
-        viewer.layers.save(str(tmp_path / "mine.zarr"), plugin="napari-gmsr")
-    with pytest.raises(OutputError, match="does not exist"):
-        viewer.layers.save(str(tmp_path / "missing" / "cube.mat"), plugin="napari-gmsr")
-    assert (tmp_path / "mine.zarr" / "file").read_text() == "precious"
-    assert [path.name for path in tmp_path.rglob("*")] == ["mine.zarr", "file"]
-
-
-# A process of its own: what only a shell does to it
-
-
-def start(*arguments: object, limit_kb: int | None = None, **options: object) -> subprocess.Popen:
-    command = [str(argument) for argument in (PROGRAM, *arguments)]
-    if limit_kb is not None:  # the system cuts every write there, as a full disk does
-        command = ["sh", "-c", f'ulimit -f {limit_kb}; exec "$@"', "sh", *command]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen(command, **pipes)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit on file sizes to set")
-def test_a_full_disk(checkpoint, photo, tmp_path):
-    out = tmp_path / "cube.npz"
-    out.write_text("precious")
-    process = start(
-        "reconstruct", photo, "-o", out, "--overwrite", "--model", checkpoint, *QUICK, limit_kb=4
-    )
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert err.splitlines()[-1].startswith(f"napari-gmsr: {out}: the disk is full. Free some space")
-    assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.npz", "photo.png"]
-    assert out.read_text() == "precious"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is sent in another way")
-def test_an_interruption_leaves_what_was_there(checkpoint, tmp_path):
-    photo, out = tmp_path / "photo.png", tmp_path / "cube.npz"
-    iio.imwrite(photo, integers(100, 100, 3))
-    out.write_text("precious")
-    options = ("--model", checkpoint, "--overwrite", "--mode", "tiled", "--tile", "16", *QUICK)
-    with start("reconstruct", photo, "-o", out, *options, "--overlap", "8") as process:
-        assert process.stderr is not None
-        assert "tiles" in process.stderr.readline()  # it is at work
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("napari-gmsr: interrupted")
-    assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cube.npz", "photo.png"]
-    assert out.read_text() == "precious"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_printing_to_a_full_disk():
-    with Path("/dev/full").open("w") as full, start("models", stdout=full) as process:
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert err == "napari-gmsr: standard output: the disk is full. Free some space\n"
-
-
-def test_a_reader_that_goes_away():
-    """As ``napari-gmsr models photo | true``."""
-    read, write = os.pipe()
-    os.close(read)
-    with start("models", "photo", stdout=write) as process:
-        os.close(write)
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert err == ""
-
-
-def test_no_gpu_to_be_seen_and_a_name_that_cannot_be_printed(checkpoint, tmp_path):
-    picture, out = tmp_path / "漢字.png", tmp_path / "out"
-    iio.imwrite(picture, integers(4, 5, 3))
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "PYTHONIOENCODING": "ascii"}
-    options = ("--model", checkpoint, "--engine", "reference", "--format", "npz")
-    process = start("reconstruct", picture, "-o", out, *options, env=environment)
-    printed, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert "\\u6f22\\u5b57.npz: 31 bands" in printed
-    assert read_cube(out / "漢字.npz").provenance["device"].startswith("cpu")
