@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QPaintEvent, QShowEvent
+from qtpy.QtGui import QPaintEvent, QShowEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
@@ -115,13 +115,15 @@ def _ancestor(widget: QWidget, kind: type[_Widget]) -> _Widget | None:
 class ElidingComboBox(QComboBox):
     """A choice among long names: it never widens the dock, and cuts names in their middle.
 
-    Layers of one picture begin alike, and differ in what Qt would cut off.
+    Layers of one picture begin alike, and differ in what Qt would cut off. Turning the wheel
+    scrolls the dock, and changes no choice that happens to pass under the mouse.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # a turn of the wheel takes no focus
 
     def shown_text(self) -> str:
         """Return the current name as it is drawn."""
@@ -136,6 +138,13 @@ class ElidingComboBox(QComboBox):
             self,
         ).width()
         return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Leave the wheel to the dock, but for a choice that the user has in hand."""
+        if event is not None and not self.hasFocus():
+            event.ignore()
+        else:
+            super().wheelEvent(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the choice as the style does, its name cut to fit."""

@@ -9,7 +9,6 @@ from napari.utils import notifications
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QLabel,
     QPushButton,
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import qthrottled
 
 from napari_gmsr.errors import GMSRError, InputError
-from napari_gmsr.plugin.controls import ScrollingBody
+from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.error_layers import (
     ErrorMaps,
     MapRequest,
@@ -83,8 +82,8 @@ class ErrorMapsWidget(QWidget):
 
         self._predictions = CubeList(viewer)
         self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
-        self._metric = QComboBox()
-        self._bands = QComboBox()
+        self._metric = ElidingComboBox()
+        self._bands = ElidingComboBox()
         self._grid = QCheckBox("&Side by side")
         self._show = QPushButton("Show &error maps")
         self._state = QLabel()
