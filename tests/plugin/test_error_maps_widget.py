@@ -5,6 +5,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Image
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -15,6 +16,7 @@ from napari_gmsr.evaluate import error_map, evaluate
 from napari_gmsr.plugin import error_layers
 from napari_gmsr.plugin.error_maps_widget import ErrorMapsWidget
 from napari_gmsr.plugin.layers import add_cube
+from napari_gmsr.plugin.pins import Pins
 
 SHAPE = (31, 16, 20)
 RNG = np.random.default_rng(0)
@@ -46,7 +48,7 @@ def show(widget, qtbot):
 
 
 def maps(viewer):
-    return [layer for layer in viewer.layers if layer.ndim == 2]
+    return [layer for layer in viewer.layers if layer.ndim == 2 and isinstance(layer, Image)]
 
 
 def test_an_empty_viewer_says_what_to_do(viewer, widget):
@@ -89,6 +91,43 @@ def test_several_predictions_share_one_scale_in_the_grid(viewer, widget, qtbot):
     assert viewer.canvas.grid.enabled
     widget._grid.click()
     assert not viewer.canvas.grid.enabled
+
+
+def several_maps(viewer, widget, qtbot):
+    """Show two maps side by side, with a hidden truth and pins around."""
+    add_cube(viewer, TRUTH).visible = False
+    layers = [add_cube(viewer, PHOTO), add_cube(viewer, ROOTPOLY)]
+    pins = Pins(viewer)
+    pins.start()
+    pins.add(layers[0], 3, 4)
+    pins.stop()
+    widget._predictions.choose(layers)
+    show(widget, qtbot)
+    return layers
+
+
+@pytest.mark.parametrize("how", ["box", "napari's own button", "maps removed"])
+def test_side_by_side_means_the_maps_alone_until_it_ends(viewer, widget, qtbot, how):
+    several_maps(viewer, widget, qtbot)
+    shown = [layer for layer in viewer.layers if layer.visible]
+    assert [layer.name for layer in shown] == ["scene [photo] RMSE", "scene [rootpoly] RMSE"]
+    assert all(layer.name_overlay.visible for layer in shown)
+    if how == "box":
+        widget._grid.click()
+    elif how == "maps removed":
+        for layer in shown:
+            viewer.layers.remove(layer)
+    else:
+        viewer.canvas.grid.enabled = False
+    assert not viewer.canvas.grid.enabled
+    hidden = [layer.name for layer in viewer.layers if not layer.visible]
+    assert hidden == ["scene truth"]
+    assert not any(layer.name_overlay.visible for layer in shown)
+
+
+def test_pins_stay_above_the_map(viewer, widget, qtbot):
+    several_maps(viewer, widget, qtbot)
+    assert viewer.layers[-1].name == "Pinned spectra"
 
 
 def test_the_map_of_one_band_follows_the_slider_under_a_steady_scale(viewer, widget, qtbot):

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QPushButton
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import CheckpointError, InputError
 from napari_gmsr.jobs import Cancelled, Failed, Finished, Job, Preflight, Progress, Started
+from napari_gmsr.plugin.layers import add_cube
 from napari_gmsr.plugin.reconstruct_widget import ReconstructWidget
 from napari_gmsr.plugin.reconstruction import ReconstructionController
 from napari_gmsr.weights import ModelCard, save_checkpoint
@@ -319,6 +320,37 @@ def test_progress_is_in_the_activity_dock_and_in_the_widget(ready, executor, qtb
     assert not ready.bar.isVisible()
     assert ready.run.isEnabled()
     assert not ready.cancel.isEnabled()
+
+
+def test_of_a_single_tile_the_bar_only_shows_that_something_moves(ready, executor, qtbot):
+    ready.run.click()
+    executor.emit(Progress(0, 1, "0 of 1 tile"))
+    qtbot.waitUntil(lambda: progress._all_instances.copy().pop().total == 1)
+    assert (ready.bar.minimum(), ready.bar.maximum()) == (0, 0)
+    assert ready.status.text() == "Reconstructing photo…"
+    executor.finish()
+    wait_for_the_end(ready, qtbot)
+
+
+def test_a_second_cube_is_told_by_its_layers_name(ready, executor, qtbot):
+    for name in ("photo [mine]", "photo [mine] [1]"):
+        ready.run.click()
+        executor.finish()
+        wait_for_the_end(ready, qtbot)
+        assert ready.status.text() == f"Added {name}."
+
+
+def test_cubes_of_one_picture_are_shown_under_one_contrast(ready, viewer, executor, qtbot):
+    truth = SpectralCube(np.full((31, 32, 48), 0.25), name="photo truth")
+    other = SpectralCube(np.full((31, 32, 48), 7.0), name="another")
+    for cube in (other, truth):
+        add_cube(viewer, cube)
+    ready.run.click()
+    executor.finish(spread=np.full((31, 32, 48), 0.01, np.float32))
+    wait_for_the_end(ready, qtbot)
+    assert viewer.layers["photo [mine]"].contrast_limits == [0, 0.25]
+    assert viewer.layers["photo [mine] spread"].contrast_limits == pytest.approx([0, 0.01])
+    assert viewer.layers["another"].contrast_limits == [0, 7]
 
 
 def test_cancel_reaches_the_job_and_adds_nothing(ready, viewer, executor, qtbot):

@@ -295,6 +295,25 @@ def test_spectra_are_saved_as_a_table(viewer, widget, monkeypatch, tmp_path):
     assert float(rows[31]["spectral_angle_deg"]) == second.angle_deg
 
 
+@pytest.mark.parametrize("how", ["leaves the canvas", "drags"])
+def test_the_preview_ends_when_the_mouse(viewer, widget, qtbot, how):
+    lemon = cube()
+    add_cube(viewer, lemon)
+    add_cube(viewer, cube("lemon truth", seed=1))
+    click(widget, viewer, 3, 4)
+    viewer.mouse_over_canvas = True
+    widget._on_mouse_move(viewer, FakeEvent((550, 7, 8)))
+    qtbot.waitUntil(lambda: "y 7, x 8" in widget._readout.text())
+    assert len(drawn(widget._plot.responses)) == 4
+    if how == "drags":
+        widget._on_mouse_move(viewer, FakeEvent((550, 9, 9), is_dragging=True))
+    else:
+        viewer.mouse_over_canvas = False
+    assert "y 3, x 4" in widget._readout.text()
+    np.testing.assert_array_equal(drawn(widget._plot.responses)[0], lemon.data[:, 3, 4])
+    assert len(drawn(widget._plot.responses)) == 2
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_figures_are_saved_on_white_whatever_the_theme(
     viewer, widget, monkeypatch, tmp_path, suffix
