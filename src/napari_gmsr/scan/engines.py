@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "EngineStatus", "choose_engine", "list_engines", "selective_scan_2d"]
 
-ENGINES = ("fused", "cpu", "reference")
+ENGINES = ("fused", "mamba_ssm", "cpu", "reference")
 """Names of the engines, the fastest first."""
 
 
@@ -44,8 +44,11 @@ def list_engines(device: torch.device | str, *, gradients: bool = False) -> list
     list of EngineStatus
         The fastest first.
     """
-    kind = str(device).split(":")[0]
-    return [EngineStatus(name, *_status(name, kind, gradients)) for name in ENGINES]
+    return [_engine(name, device, gradients) for name in ENGINES]
+
+
+def _engine(name: str, device: torch.device | str, gradients: bool) -> EngineStatus:
+    return EngineStatus(name, *_status(name, str(device).split(":")[0], gradients))
 
 
 def _status(name: str, device: str, gradients: bool) -> tuple[bool, str]:
@@ -59,7 +62,7 @@ def _status(name: str, device: str, gradients: bool) -> tuple[bool, str]:
         return True, "the network compiled for this processor by numba"
     if device != "cuda":
         return False, f"needs a CUDA device, and the device is {device}"
-    available, reason = import_module("napari_gmsr.scan.fused").status()
+    available, reason = import_module(f"napari_gmsr.scan.{name}").status()
     return bool(available), str(reason)
 
 
@@ -73,14 +76,18 @@ def choose_engine(
     EngineError
         Where the requested engine cannot run here; the error lists every engine with its reason.
     """
-    engines = list_engines(device, gradients=gradients)
+    # No engine is asked in vain: mamba_ssm takes seconds to answer.
     if requested == "auto":
+        engines = (_engine(name, device, gradients) for name in ENGINES)
         return next(engine for engine in engines if engine.available)
-    found = next((engine for engine in engines if engine.name == requested), None)
+    found = _engine(requested, device, gradients) if requested in ENGINES else None
     if found is not None and found.available:
         return EngineStatus(found.name, True, f"asked for; {found.reason}")
     what = found.reason if found else "there is no engine of this name"
-    listing = "; ".join(f"{e.name}: {'yes' if e.available else 'no'}, {e.reason}" for e in engines)
+    listing = "; ".join(
+        f"{e.name}: {'yes' if e.available else 'no'}, {e.reason}"
+        for e in list_engines(device, gradients=gradients)
+    )
     raise EngineError(
         what,
         where=f"engine {requested!r}",
