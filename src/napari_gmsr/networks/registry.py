@@ -14,6 +14,7 @@ __all__ = ["create", "list_networks"]
 
 _NETWORKS = {
     "gmsr": ("napari_gmsr.networks.gmsr", "GMSRNet"),
+    "mstpp": ("napari_gmsr.networks.mstpp", "MSTPlusPlus"),
     "rootpoly": ("napari_gmsr.networks.rootpoly", "RootPolynomialRegression"),
 }
 
