@@ -9,6 +9,7 @@ __all__ = [
     "Cancelled",
     "CheckpointError",
     "DatasetError",
+    "DeviceError",
     "EngineError",
     "GMSRError",
     "InputError",
@@ -68,6 +69,10 @@ class DatasetError(GMSRError):
 
 class EngineError(GMSRError):
     """A scan engine that was asked for and is not there."""
+
+
+class DeviceError(GMSRError):
+    """A device that failed while it computed: it vanished, or its driver gave up."""
 
 
 class OutOfMemoryError(GMSRError):

@@ -259,7 +259,7 @@ def test_out_of_memory_has_our_name(error: Exception) -> None:
             raise error
 
     with pytest.raises(OutOfMemoryError, match="tiled"):
-        reconstruct(picture(9, 8), model_of(Hungry()))
+        reconstruct(picture(9, 8), model_of(Hungry()), "whole")
 
 
 def test_other_errors_keep_theirs() -> None:

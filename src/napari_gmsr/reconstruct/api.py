@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 import platform
 import tempfile
 import weakref
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,19 @@ from napari_gmsr.color import match_encoding
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import CheckpointError, OutputError
 from napari_gmsr.image import RGBImage, as_rgb_image
-from napari_gmsr.reconstruct.devices import choose_device, exact_float32, named_out_of_memory
+from napari_gmsr.reconstruct.costs import has_engines
+from napari_gmsr.reconstruct.devices import (
+    choose_device,
+    exact_float32,
+    named_device_errors,
+    release_memory,
+)
 from napari_gmsr.reconstruct.ensemble import TRANSFORMS, SelfEnsemble
-from napari_gmsr.reconstruct.planning import Plan, plan
+from napari_gmsr.reconstruct.halving import Halving
+from napari_gmsr.reconstruct.planning import plan
 from napari_gmsr.reconstruct.progress import Progress, Reporter
-from napari_gmsr.reconstruct.tiles import Predict, blend_tiles, paper_tiles
-from napari_gmsr.scan import choose_engine
+from napari_gmsr.reconstruct.tiles import blend_tiles, paper_tiles
+from napari_gmsr.scan import EngineStatus, choose_engine
 from napari_gmsr.weights import Model, load_model
 
 __all__ = ["reconstruct"]
@@ -58,16 +67,17 @@ def reconstruct(
         Name of a shipped checkpoint, path of one, or a loaded model.
     mode
         ``whole``: the picture at once, with its global context. ``tiled``: overlapping tiles,
-        smoothly blended; any size. ``paper``: the paper's test (128-pixel tiles on two grids, and
-        flipped). ``auto``: whole where it fits in memory, else tiled. Tiles see less context than
-        the whole picture does, so their result differs by construction.
+        smoothly blended; any size; where memory runs out all the same, in smaller tiles from there
+        on. ``paper``: the paper's test (128-pixel tiles on two grids, and flipped). ``auto``: whole
+        where it fits in memory, else tiled. Tiles see less context than the whole picture does, so
+        their result differs by construction.
     device
         ``auto``, ``cpu``, ``cuda`` (also with an index) or ``mps``.
     ensemble
         Mean over the picture's eight flips and rotations; their standard deviation is the cube's
         ``spread``.
     progress
-        Called after every tile.
+        Called after every tile, and when memory ran out.
     engine
         Name of the scan engine, or ``auto``.
     tile, overlap
@@ -90,7 +100,10 @@ def reconstruct(
     EngineError
         Where the engine cannot run on the device.
     OutOfMemoryError
-        Where the device's memory does not suffice.
+        Where the device's memory does not suffice: for the smallest tiles, or for what was asked
+        for (modes ``whole`` and ``paper``).
+    DeviceError
+        Where the device fails while it computes.
     OutputError
         Where the cube is larger than memory, and the disk has no room for it either.
     Cancelled
@@ -101,17 +114,50 @@ def reconstruct(
     picture, notes = match_encoding(picture, model.card.encoding)
     where, why_device = choose_device(device)
     chosen = choose_engine(where, engine)
-    plan_ = plan(picture.shape, mode, where, chosen.name, tile=tile, overlap=overlap)
+    if not has_engines(model.network):
+        chosen = EngineStatus("none", True, "the network has no scan")
+    plan_tiles = partial(
+        plan,
+        picture.shape,
+        device=where,
+        engine=chosen.name,
+        network=model.network,
+        ensemble=ensemble,
+        tile=tile,
+        overlap=overlap,
+    )
+    plan_ = plan_tiles(mode)
     views = TRANSFORMS if ensemble else TRANSFORMS[:1]
 
-    network = _Network(model, where, chosen.name, picture.name, plan_)
+    network = _Network(model, where, chosen.name, picture.name)
     report = Reporter(plan_.tiles * len(views), progress, cancel)
+
+    def on_failure(side: int) -> None:
+        release_memory(where)
+        what = "the whole picture" if plan_.mode == "whole" else f"tiles of {side} pixels"
+        notes.append(f"Memory ran out with {what}; smaller tiles were taken from there on.")
+        report.remark(f"memory ran out with {what}, on with smaller ones")
+
+    halving = Halving(network, report.check, on_failure)
     bands = len(model.card.wavelengths_nm)
     gathered = SelfEnsemble(_new_cube((bands, *picture.shape)), keep_spread=ensemble)
-    for transform in views:
+    for number, transform in enumerate(views):
         view = transform.apply(picture.data)
         cube = _new_cube((bands, *view.shape[:2])) if ensemble else gathered.mean
-        _run(plan_, view, network, cube, report)
+        if plan_.mode == "whole":
+            report.check()
+            whole = halving.attempt(view) if mode == "auto" else network(view)
+            if whole is not None:
+                cube[:] = whole
+                report.advance()
+            else:
+                reason = "memory ran out with the whole picture"
+                plan_ = dataclasses.replace(plan_tiles("tiled"), reason=reason)
+                report.add((plan_.tiles - 1) * (len(views) - number))
+        if plan_.mode == "tiled":
+            blend_tiles(view, halving, cube, report, plan_.tile, plan_.overlap)
+        elif plan_.mode == "paper":
+            paper_tiles(view, network, cube, report)
         if ensemble:
             gathered.add(transform.undo(cube))
     np.clip(gathered.mean, 0.0, 1.0, out=gathered.mean)
@@ -144,18 +190,18 @@ def reconstruct(
 class _Network:
     """A model's network on a device, as a function from (y, x, 3) to (band, y, x)."""
 
-    def __init__(self, model: Model, device: torch.device, engine: str, name: str, p: Plan) -> None:
+    def __init__(self, model: Model, device: torch.device, engine: str, name: str) -> None:
         # A copy: the model is shared, and a run changes its network's device and engine.
-        self._network = copy.deepcopy(model.network).to(device)
-        if hasattr(self._network, "engine"):
+        with named_device_errors(name, device):
+            self._network = copy.deepcopy(model.network).to(device)
+        if has_engines(self._network):
             self._network.engine = engine  # type: ignore[assignment]
-        self._model, self._device, self._name, self._plan = model, device, name, p
+        self._model, self._device, self._name = model, device, name
 
     def __call__(self, picture: Floats) -> Floats:
-        side = self._plan.tile or max(picture.shape)
         batch = torch.from_numpy(picture.copy()).movedim(-1, 0)[None]
         with (
-            named_out_of_memory(self._name, self._device, side),
+            named_device_errors(self._name, self._device),
             torch.inference_mode(),
             exact_float32(),
             np.errstate(all="ignore"),  # what is not finite is refused below
@@ -169,17 +215,6 @@ class _Network:
                 fix="Choose another checkpoint.",
             )
         return cube
-
-
-def _run(p: Plan, picture: Floats, predict: Predict, cube: Floats, report: Reporter) -> None:
-    if p.mode == "whole":
-        report.check()
-        cube[:] = predict(picture)
-        report.advance()
-    elif p.mode == "paper":
-        paper_tiles(picture, predict, cube, report)
-    else:
-        blend_tiles(picture, predict, cube, report, p.tile, p.overlap)
 
 
 def _new_cube(shape: tuple[int, ...]) -> Floats:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from napari_gmsr.errors import InputError, OutOfMemoryError
+from napari_gmsr.errors import DeviceError, InputError, OutOfMemoryError
 
-__all__ = ["DEVICES", "choose_device", "exact_float32", "named_out_of_memory"]
+__all__ = ["DEVICES", "choose_device", "exact_float32", "named_device_errors", "release_memory"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """What a user can ask for; ``cuda:1`` and the like work too."""
@@ -76,23 +77,55 @@ def exact_float32() -> Iterator[None]:
 
 
 @contextmanager
-def named_out_of_memory(what: str, device: torch.device, tile: int) -> Iterator[None]:
-    """Turn PyTorch's out-of-memory errors, which are RuntimeErrors, into ours."""
+def named_device_errors(what: str, device: torch.device) -> Iterator[None]:
+    """Turn what PyTorch raises, RuntimeErrors, where memory runs out or a device fails into ours.
+
+    Parameters
+    ----------
+    what
+        Name of the picture.
+    device
+        Where it is worked on.
+
+    Raises
+    ------
+    OutOfMemoryError
+        Where the device's memory runs out.
+    DeviceError
+        Where the device fails otherwise: it vanished, or its driver gave up.
+    """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError(
-            f"memory of the device {device} ran out",
-            where=what,
-            fix=f"Choose mode 'tiled' with a tile size below {tile}, or another device.",
-        ) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(
-            error
-        ):  # PyTorch's CPU allocator has no type of its own
-            raise
-        raise OutOfMemoryError(
-            "the computer's memory ran out",
-            where=what,
-            fix=f"Choose mode 'tiled' with a tile size below {tile}.",
-        ) from error
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or _OUT_OF_MEMORY.search(text):
+            memory = "the computer's memory" if device.type == "cpu" else f"memory of {device}"
+            raise OutOfMemoryError(
+                f"{memory} ran out",
+                where=what,
+                fix="Choose mode 'tiled' with a smaller tile, or another device.",
+            ) from error
+        if _DEVICE_FAILED.search(text):
+            raise DeviceError(
+                f"the device {device} failed: {text.splitlines()[0]}",
+                where=what,
+                fix="Start the program again, or choose device 'cpu'.",
+            ) from error
+        raise
+
+
+# Only PyTorch's CUDA allocator has a type of its own; these are what the others say.
+_OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED"
+)
+# torch.AcceleratorError, of PyTorch 2.8 and later, and RuntimeErrors of before.
+_DEVICE_FAILED = re.compile(r"CUDA (driver )?error|CUBLAS_STATUS|CUDNN_STATUS|cuDNN error")
+
+
+def release_memory(device: torch.device) -> None:
+    """Give what a failed run left behind back to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

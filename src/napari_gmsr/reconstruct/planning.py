@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import psutil
 import torch
+from torch import nn
 
 from napari_gmsr.errors import InputError
+from napari_gmsr.reconstruct.costs import run_bytes, run_seconds
+from napari_gmsr.reconstruct.devices import named_device_errors
 from napari_gmsr.reconstruct.tiles import PAPER_TILE, paper_tile_count, tile_count
 
 __all__ = ["MODES", "Plan", "plan"]
@@ -15,9 +18,6 @@ __all__ = ["MODES", "Plan", "plan"]
 MODES = ("auto", "whole", "tiled", "paper")
 """How a picture is reconstructed; see `napari_gmsr.reconstruct`."""
 
-# Working memory of one run of GMSR-Net: bytes at least, and bytes for each pixel, cube included.
-# Measured by benchmarks/cpu_engine.py (cpu, reference) and on an H100 (fused).
-_BYTES = {"cpu": (50e6, 650), "reference": (0.7e9, 2800), "fused": (0.1e9, 2900)}
 # What a run may take of the memory that is free.
 _SHARE = 0.6
 
@@ -37,9 +37,13 @@ class Plan:
     tiles
         Number of network runs, without a self-ensemble.
     peak_bytes
-        Estimate of the memory that one run of the network takes on the device.
+        Estimate of the memory that it takes on the device: one run of the network, and on a CPU the
+        cubes that gather the results meanwhile (unless they are large enough to lie in files).
     free_bytes
         What was free on the device.
+    seconds
+        Rough estimate of the time that all runs take, once everything is compiled; None where
+        nothing was measured on such a device.
     """
 
     mode: str
@@ -49,6 +53,7 @@ class Plan:
     tiles: int
     peak_bytes: int
     free_bytes: int
+    seconds: float | None = None
 
 
 def plan(
@@ -57,6 +62,8 @@ def plan(
     device: torch.device,
     engine: str,
     *,
+    network: nn.Module | None = None,
+    ensemble: bool = False,
     tile: int = 256,
     overlap: int = 32,
 ) -> Plan:
@@ -72,7 +79,11 @@ def plan(
     device
         Where the network runs.
     engine
-        Name of the scan engine.
+        Name of the scan engine; a network without a scan is not asked for it.
+    network
+        None for GMSR-Net with the paper's widths.
+    ensemble
+        Whether the picture is reconstructed in eight orientations.
     tile, overlap
         For tiles; see `napari_gmsr.reconstruct.tiles.cuts`.
 
@@ -98,7 +109,20 @@ def plan(
         )
     height, width = shape
     free = _free_memory(device)
-    whole = _working_memory(height * width, engine)
+    size = height * width
+
+    def needed(pixels: int, tiled: bool) -> int:
+        peak = run_bytes(pixels, engine, network)
+        if device.type != "cpu":
+            return peak
+        # Mean and deviations; then tiles are added to a cube that stands beside them.
+        cube = 4 * getattr(network, "bands", 31) * size
+        return peak + (0 if cube > free // 2 else cube * (2 * ensemble + tiled))
+
+    def needed_seconds(pixels: int) -> float | None:
+        return run_seconds(pixels * (8 if ensemble else 1), engine, device, network)
+
+    whole = needed(size, False)
     if mode == "auto":
         fits = whole <= _SHARE * free
         mode = "whole" if fits else "tiled"
@@ -110,23 +134,23 @@ def plan(
     else:
         reason = "asked for"
     if mode == "whole":
-        return Plan(mode, reason, 0, 0, 1, whole, free)
+        return Plan(mode, reason, 0, 0, 1, whole, free, needed_seconds(size))
     if mode == "paper":
         tile, overlap, tiles = PAPER_TILE, PAPER_TILE // 2, paper_tile_count(shape)
     else:
         tiles = tile_count(shape, tile, overlap)
-    peak = _working_memory(min(tile, height) * min(tile, width), engine)
-    return Plan(mode, reason, tile, overlap, tiles, peak, free)
-
-
-def _working_memory(pixels: int, engine: str) -> int:
-    least, each = _BYTES[engine]
-    return int(least + each * pixels)
+    part = min(tile, height) * min(tile, width)
+    seconds = needed_seconds(part * tiles)
+    return Plan(mode, reason, tile, overlap, tiles, needed(part, True), free, seconds)
 
 
 def _free_memory(device: torch.device) -> int:
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        with named_device_errors("", device):
+            free = torch.cuda.mem_get_info(device)[0]
+            # PyTorch keeps what earlier runs took, for the next one.
+            kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + kept)
     return int(psutil.virtual_memory().available)
 
 

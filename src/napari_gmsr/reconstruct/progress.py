@@ -35,7 +35,7 @@ class Reporter:
     total
         Tiles to come.
     progress
-        Called with a `Progress` at the start and after every tile.
+        Called with a `Progress` at the start, after every tile, and when there is a remark.
     cancel
         Asked before every tile; true stops the run.
     """
@@ -46,7 +46,7 @@ class Reporter:
         progress: Callable[[Progress], None] | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> None:
-        self._done, self._total = 0, total
+        self._done, self._total, self._remark = 0, total, ""
         self._progress, self._cancel = progress, cancel
         self._tell()
 
@@ -60,8 +60,19 @@ class Reporter:
         self._done += 1
         self._tell()
 
+    def add(self, tiles: int) -> None:
+        """Count more tiles in."""
+        self._total += tiles
+        self._tell()
+
+    def remark(self, remark: str) -> None:
+        """Say something, now and with every tile to come."""
+        self._remark = remark
+        self._tell()
+
     def _tell(self) -> None:
         if self._progress is not None:
             noun = "tile" if self._total == 1 else "tiles"
             message = f"{self._done} of {self._total} {noun}"
+            message += f"; {self._remark}" if self._remark else ""
             self._progress(Progress(self._done, self._total, message))

@@ -1,0 +1,114 @@
+"""What one run of a network takes: formulas whose constants were measured.
+
+``benchmarks/memory.py`` compares the memory with measurements on the CPU, ``benchmarks/results``
+holds the figures of the GPU.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from napari_gmsr.networks.gmsr import WIDTHS
+
+__all__ = ["has_engines", "run_bytes", "run_seconds"]
+
+# Compiled CPU engine: beside its features, packed weights and each thread's scratch.
+_CPU_LEAST = 14e6
+# Features that are alive at once, each row of a pixel padded to whole vectors of 16 floats.
+_CPU_LANES = 16
+
+# The rest was measured with the paper's widths, the broadest of 31 channels, and grows with it.
+_CHANNELS = 31
+_FUSED_LEAST, _FUSED = 55e6, 705
+# The plain engine works through its scan in segments of 65536 pixels, which take the most in small
+# pictures; in large ones it is what surrounds the segments, among it the gradients.
+_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8000, 1000
+_REFERENCE = 2650
+# A network of single pixels in float64 (root-polynomial regression), with 31 bands.
+_PIXELWISE = 640
+
+# Nanoseconds for a pixel with the paper's widths, whose channels sum to 61: by two threads of an
+# AMD EPYC, and by the 132 multiprocessors of an H100.
+_CHANNELS_IN_ALL = 61
+_CPU_NS, _CPU_THREADS = 4000, 2
+_REFERENCE_CPU_NS = 35_000
+_FUSED_NS, _FUSED_MULTIPROCESSORS = 11, 132
+_PIXELWISE_CPU_NS = 500
+
+
+def has_engines(network: nn.Module | None) -> bool:
+    """Say whether a network holds a scan, which an engine runs; None stands for the paper's."""
+    return network is None or hasattr(network, "engine")
+
+
+def run_bytes(pixels: int, engine: str, network: nn.Module | None = None) -> int:
+    """Estimate the memory that one run of a network takes on its device.
+
+    Parameters
+    ----------
+    pixels
+        Of the picture or tile.
+    engine
+        Name of the scan engine.
+    network
+        None for GMSR-Net with the paper's widths.
+
+    Returns
+    -------
+    int
+        Bytes at the peak, picture and cube included.
+    """
+    if not has_engines(network):
+        return _PIXELWISE * pixels
+    widths = _widths(network)
+    breadth = max(widths) / _CHANNELS
+    if engine == "cpu":
+        # While a block scans: its expanded features, and the scan's input and output.
+        alive = max(_padded(c) + 2 * _padded(2 * c) for c in widths)
+        return int(_CPU_LEAST + 4 * (alive + 3) * pixels)
+    if engine == "fused":
+        return int(_FUSED_LEAST + _FUSED * breadth * pixels)
+    scan = _SEGMENT * min(pixels, _SEGMENT_PIXELS) + _AROUND * pixels
+    return int(breadth * max(scan, _REFERENCE * pixels))
+
+
+def run_seconds(
+    pixels: int, engine: str, device: torch.device, network: nn.Module | None = None
+) -> float | None:
+    """Estimate how long a network takes for so many pixels, roughly.
+
+    Parameters
+    ----------
+    pixels
+        Of all runs together.
+    engine, network
+        See `run_bytes`.
+    device
+        Where it runs.
+
+    Returns
+    -------
+    float or None
+        Seconds; None where nothing was measured on such a device.
+    """
+    if not has_engines(network):
+        return 1e-9 * _PIXELWISE_CPU_NS * pixels if device.type == "cpu" else None
+    work = 1e-9 * pixels * sum(_widths(network)) / _CHANNELS_IN_ALL
+    if engine == "cpu":
+        return work * _CPU_NS * _CPU_THREADS / torch.get_num_threads()
+    if engine == "fused":
+        there = torch.cuda.get_device_properties(device).multi_processor_count
+        return work * _FUSED_NS * _FUSED_MULTIPROCESSORS / there
+    return work * _REFERENCE_CPU_NS if device.type == "cpu" else None
+
+
+def _widths(network: nn.Module | None) -> tuple[int, ...]:
+    widths: tuple[int, ...] = (
+        WIDTHS[3] if network is None else getattr(network, "widths", WIDTHS[3])
+    )
+    return widths
+
+
+def _padded(channels: int) -> int:
+    return -(-channels // _CPU_LANES) * _CPU_LANES
