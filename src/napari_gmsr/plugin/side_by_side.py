@@ -38,6 +38,9 @@ class SideBySide:
                 layer.visible = False
                 self._hidden.append(layer)
         for layer in alone:
+            # Away from the colour bar, and small enough for a cell.
+            layer.name_overlay.position = "bottom_left"
+            layer.name_overlay.font_size = 9
             layer.name_overlay.visible = True
         self._named = alone
         grid = self._viewer.canvas.grid
