@@ -54,7 +54,7 @@ def test_two_docks_stand_one_above_the_other_where_there_is_room(make_napari_vie
     for dock in docks:
         assert isinstance(dock, QDockWidget)
         bar = dock.findChild(ScrollingBody).verticalScrollBar()
-        assert bar.maximum() == 0
+        qtbot.waitUntil(lambda bar=bar: bar.maximum() == 0)
 
 
 def test_long_names_show_how_they_begin_and_how_they_end(qtbot):
