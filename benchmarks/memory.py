@@ -5,7 +5,7 @@ small one. Measured is the growth of the resident set from before the run to its
 it lasts; memory that the C library keeps from one piece of work to the next is in it. Writes
 ``benchmarks/results/memory.json``.
 
-    python benchmarks/memory.py [--engine cpu|reference|none] [--mode whole|tiled] [--size H W]
+    python benchmarks/memory.py [--engine cpu|reference|none] [--threads N]
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ import psutil
 
 SIZES = [(256, 256), (512, 482), (1024, 1024)]
 ENGINES = ["cpu", "reference", "none"]
+CASES = [(engine, "whole", size) for engine in ENGINES for size in SIZES]
+CASES.append(("cpu", "tiled", SIZES[-1]))
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 MIB = 1 << 20
 
@@ -89,32 +91,32 @@ def measure(height: int, width: int, engine: str, mode: str, threads: int) -> di
 
 
 def main() -> None:
-    """Measure all cases, or those asked for, and write the table."""
+    """Measure all cases, or those of one engine, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--engine", choices=ENGINES, help="only this engine")
-    parser.add_argument("--mode", choices=["whole", "tiled"], default="whole")
-    parser.add_argument("--size", type=int, nargs=2, help="only this size")
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=True))
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--mode", default="whole", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.here:
+    if asked.size:
         height, width = asked.size
         print(json.dumps(measure(height, width, asked.engine, asked.mode, asked.threads)))
         return
     rows = []
-    for engine in [asked.engine] if asked.engine else ENGINES:
-        for size in [asked.size] if asked.size else SIZES:
-            case = ["--engine", engine, "--mode", asked.mode, "--size", *size]
-            command = [sys.executable, __file__, "--here", *case, "--threads", asked.threads]
-            child = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True)
-            rows.append(json.loads(child.stdout))
-            print(
-                "{engine:9} {mode} {height:5}x{width:<5} predicted {predicted_mib:5.0f} MiB,"
-                " measured {measured_mib:5.0f} MiB, ratio {predicted_to_measured:.2f}".format(
-                    **rows[-1]
-                ),
-                flush=True,
-            )
+    for engine, mode, size in CASES:
+        if asked.engine not in (None, engine):
+            continue
+        case = ["--engine", engine, "--mode", mode, "--size", *size, "--threads", asked.threads]
+        command = [sys.executable, __file__, *case]
+        child = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True)
+        row = json.loads(child.stdout)
+        rows.append(row)
+        print(
+            f"{engine:9} {mode:5} {size[0]:5}x{size[1]:<5}"
+            f" predicted {row['predicted_mib']:5.0f} MiB, measured {row['measured_mib']:5.0f} MiB,"
+            f" ratio {row['predicted_to_measured']:.2f}",
+            flush=True,
+        )
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )

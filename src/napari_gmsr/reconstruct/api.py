@@ -144,16 +144,11 @@ def reconstruct(
     for number, transform in enumerate(views):
         view = transform.apply(picture.data)
         cube = _new_cube((bands, *view.shape[:2])) if ensemble else gathered.mean
-        if plan_.mode == "whole":
-            report.check()
-            whole = halving.attempt(view) if mode == "auto" else network(view)
-            if whole is not None:
-                cube[:] = whole
-                report.advance()
-            else:
-                reason = "memory ran out with the whole picture"
-                plan_ = dataclasses.replace(plan_tiles("tiled"), reason=reason)
-                report.add((plan_.tiles - 1) * (len(views) - number))
+        at_once = halving.attempt if mode == "auto" else network
+        if plan_.mode == "whole" and not _whole(view, at_once, cube, report):
+            reason = "memory ran out with the whole picture"
+            plan_ = dataclasses.replace(plan_tiles("tiled"), reason=reason)
+            report.add((plan_.tiles - 1) * (len(views) - number))
         if plan_.mode == "tiled":
             blend_tiles(view, halving, cube, report, plan_.tile, plan_.overlap)
         elif plan_.mode == "paper":
@@ -215,6 +210,19 @@ class _Network:
                 fix="Choose another checkpoint.",
             )
         return cube
+
+
+def _whole(
+    picture: Floats, predict: Callable[[Floats], Floats | None], cube: Floats, report: Reporter
+) -> bool:
+    """Reconstruct a picture at once, and say whether memory sufficed."""
+    report.check()
+    result = predict(picture)
+    if result is None:
+        return False
+    cube[:] = result
+    report.advance()
+    return True
 
 
 def _new_cube(shape: tuple[int, ...]) -> Floats:

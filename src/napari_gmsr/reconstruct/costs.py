@@ -23,8 +23,8 @@ _CHANNELS = 31
 _FUSED_LEAST, _FUSED = 55e6, 705
 # The plain engine works through its scan in segments of 65536 pixels, which take the most in small
 # pictures; in large ones it is what surrounds the segments, among it the gradients.
-_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8000, 1000
-_REFERENCE = 2650
+_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8000, 1200
+_REFERENCE = 2450
 # A network of single pixels in float64 (root-polynomial regression), with 31 bands.
 _PIXELWISE = 640
 
