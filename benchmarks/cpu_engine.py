@@ -6,6 +6,7 @@ costs when others share the machine. Memory is the growth of the resident set fr
 picture of that size to its peak. Writes ``benchmarks/results/cpu_engine.json``.
 
     python benchmarks/cpu_engine.py [--large] [--threads N] [--repeats N] [--engine cpu|reference]
+        [--against mstpp]
 """
 
 from __future__ import annotations
@@ -31,16 +32,19 @@ RESULTS = Path(__file__).parent / "results" / "cpu_engine.json"
 GIB = 1 << 30
 
 
-def measure(height: int, width: int, threads: int, repeats: int, engine: str) -> dict[str, Any]:
+def measure(
+    height: int, width: int, threads: int, repeats: int, engine: str, name: str
+) -> dict[str, Any]:
     """Measure one size in this process."""
     import torch
 
-    from napari_gmsr.networks.gmsr import GMSRNet
+    from napari_gmsr.networks import create
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    network = GMSRNet().eval()
-    network.engine = engine
+    network = create(name).eval()
+    if name == "gmsr":
+        network.engine = engine  # type: ignore[assignment]
     picture = torch.rand(1, 3, height, width)
     wall, processor = [], []
     with torch.inference_mode():
@@ -83,22 +87,29 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=True))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--engine", default="cpu")
+    parser.add_argument("--against", help="a network to measure right after it, at every size")
     parser.add_argument("--size", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--network", default="gmsr", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     options = arguments.threads, arguments.repeats, arguments.engine
     if arguments.size:
         height, width = arguments.size
-        print(json.dumps(measure(height, width, *options)))
+        print(json.dumps(measure(height, width, *options, arguments.network)))
         return
     load = psutil.getloadavg()[0]
 
     names = ["--threads", "--repeats", "--engine"]
     flags = [word for name, value in zip(names, options, strict=True) for word in (name, value)]
+
+    def measured(size: tuple[int, int], network: str) -> dict[str, Any]:
+        command = [sys.executable, __file__, "--size", *size, *flags, "--network", network]
+        child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        row: dict[str, Any] = json.loads(child.stdout)
+        return row
+
     rows = []
     for size in [*SIZES, *([LARGE] if arguments.large else [])]:
-        command = [sys.executable, __file__, "--size", *size, *flags]
-        child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
-        row = json.loads(child.stdout)
+        row = measured(size, "gmsr")
         rows.append(row)
         print(
             f"{row['height']:5}x{row['width']:<5}"
@@ -106,6 +117,11 @@ def main() -> None:
             f" processor {row['processor_s']['minimum']:.3f} s,"
             f" {row['wall_ns_per_pixel']:.0f} ns a pixel, {row['memory_growth_gib']:.2f} GiB"
         )
+        if arguments.against:
+            other = measured(size, arguments.against)
+            ratio = row["wall_s"]["median"] / other["wall_s"]["median"]
+            row["against"] = {"network": arguments.against, "time_ratio": ratio, **other}
+            print(f"{'':11} {ratio:.2f} of {arguments.against}'s time")
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
