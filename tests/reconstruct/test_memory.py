@@ -226,6 +226,14 @@ def test_memory_is_predicted_within_15_percent(engine: str, mode: str) -> None:
     assert row["predicted_to_measured"] == pytest.approx(1, abs=0.15), row
 
 
+def test_memory_on_the_gpu_is_predicted_within_15_percent_of_the_last_benchmark() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "gpu_engine.json").read_text())
+    for row in results["evaluation"]:
+        predicted = costs.run_bytes(row["height"] * row["width"], "fused")
+        measured = row["peak_gib"] * 2**30
+        assert predicted == pytest.approx(measured, rel=0.15, abs=16 * 2**20), row
+
+
 def test_the_plan_knows_the_network() -> None:
     narrow = plan((600, 600), "whole", CPU, "cpu", network=create("gmsr", widths=[6, 12]))
     paper = plan((600, 600), "whole", CPU, "cpu", network=create("gmsr"))
