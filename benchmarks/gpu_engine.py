@@ -1,8 +1,8 @@
 """Measure time and memory of GMSR-Net with the fused engine on one NVIDIA card.
 
 Random weights and random pictures; medians of repeated runs after warm-up, from CUDA events around
-the whole call, launches included. Memory is PyTorch's peak of allocated memory, weights and picture
-included. Writes ``benchmarks/results/gpu_engine.json``.
+the whole call, launches included. A training step is measured as it is and captured in a CUDA
+graph. Memory is PyTorch's peak of allocated memory, weights and picture included. Writes ``benchmarks/results/gpu_engine.json``.
 
     python benchmarks/gpu_engine.py [--repeats N] [--output FILE]
 """
@@ -63,11 +63,11 @@ def evaluation(network: GMSRNet, height: int, width: int, repeats: int) -> dict[
     return {"height": height, "width": width, **row}
 
 
-def training(patches: int, side: int, repeats: int) -> dict[str, float]:
+def training(patches: int, side: int, repeats: int, *, captured: bool) -> dict[str, object]:
     """One step of the paper's training: forward, L1 loss, backward, Adam."""
     network = GMSRNet().cuda().train()
     network.engine = "fused"
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True, capturable=captured)
     rgb = torch.rand(patches, 3, side, side, device="cuda")
     cube = torch.rand(patches, network.bands, side, side, device="cuda")
 
@@ -76,7 +76,23 @@ def training(patches: int, side: int, repeats: int) -> dict[str, float]:
         (network(rgb) - cube).abs().mean().backward()
         optimiser.step()
 
-    return {"patches": patches, "side": side, **measure(step, repeats)}
+    work: Callable[[], object] = step
+    if captured:
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.empty_cache()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+        work = graph.replay
+    row = measure(work, repeats)
+    if captured:
+        del row["peak_gib"]  # a graph's memory is set aside when it is captured
+    return {"patches": patches, "side": side, "captured": captured, **row}
 
 
 def main() -> None:
@@ -99,7 +115,11 @@ def main() -> None:
         "nvrtc": ".".join(map(str, nvrtc_version())),
         "first_picture_s": first,
         "evaluation": [evaluation(network, *size, options.repeats) for size in PICTURES],
-        "training_step": [training(*batch, options.repeats) for batch in BATCHES],
+        "training_step": [
+            training(*batch, options.repeats, captured=captured)
+            for batch in BATCHES
+            for captured in (False, True)
+        ],
     }
     text = json.dumps(report, indent=2)
     print(text)

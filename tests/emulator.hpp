@@ -58,7 +58,7 @@ static float* post() {
   auto& box = mailbox[letters[threadIdx.x]++ % 2];
   return &box[threadIdx.x / 32 * 32 * 6];
 }
-static void atomicAdd(float* place, float value) { *place += value; }
+template <typename T> static void atomicAdd(T* place, T value) { *place += value; }
 static void add(float2* place, float2 v) { place->x += v.x, place->y += v.y; }
 static float exp2_fast(float x) { return exp2f(x); }
 static float reciprocal(float x) { return 1.f / x; }

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from napari_gmsr.errors import CheckpointError, EngineError, InputError
 from napari_gmsr.networks import GMSRNet, create
-from napari_gmsr.networks.gmsr import WIDTHS
+from napari_gmsr.networks.gmsr import WIDTHS, Operators
 from napari_gmsr.networks.gmsr_names import from_reference_state, to_reference_state
-from napari_gmsr.scan import ScanParameters, list_engines, selective_scan_2d
+from napari_gmsr.scan import list_engines
 
 ENGINES = [engine.name for engine in list_engines("cpu") if engine.available]
 
@@ -57,16 +57,15 @@ def test_branches_of_the_first_stage_agree(
     network = from_reference_state(official_state)
     block = network.blocks[0]
 
-    def scan(x: Tensor, parameters: ScanParameters) -> Tensor:
-        return selective_scan_2d(x, parameters, "reference")
-
+    operators = Operators("reference")
     with torch.inference_mode():
         a = block.expand(torch.from_numpy(vectors[f"in/{case}"]).movedim(1, -1))
+        maps, mean, maximum = operators.pool_gradients(a)
         branches = {
             "features": a,
-            "vss": block.vss(a, scan),
-            "spatial": network.spatial_attention(a),
-            "spectral": block.spectral_attention(a),
+            "vss": block.vss(a, operators),
+            "spatial": network.spatial_attention(a, maps),
+            "spectral": block.spectral_attention(a, mean, maximum),
         }
     for name, ours in branches.items():
         theirs = vectors[f"stage1/{name}/{case}"]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from emulator import EmulatedKernels
 from napari_gmsr.errors import EngineError
 from napari_gmsr.networks.cuda.kernels import BlockKernels, BlockLayout, Provider, block_program
-from napari_gmsr.networks.gmsr import WIDTHS, GMSRNet, GradientMambaBlock
+from napari_gmsr.networks.gmsr import WIDTHS, GMSRNet, GradientMambaBlock, Operators
 from napari_gmsr.networks.gmsr_cuda import (
     BlockWeights,
     evaluate,
@@ -91,7 +91,8 @@ def test_each_step_of_a_block(
         inward, z = ss2d.in_proj(block.vss.norm(a)).chunk(2, dim=-1)
         wanted = F.silu(ss2d.depthwise(inward.movedim(-1, 1)).movedim(1, -1))
         assert (x - wanted).abs().max() <= 2e-6 * max(1, wanted.abs().max())
-        by_space, by_spectrum = attention(a), block.spectral_attention(a)
+        maps, *pooled = Operators("reference").pool_gradients(a)
+        by_space, by_spectrum = attention(a, maps), block.spectral_attention(a, *pooled)
         assert (a * spatial[..., None] - by_space).abs().max() <= 2e-6
         gate = spectral[:, 2 : 2 + width]
         assert (a * gate[:, None, None] - by_spectrum).abs().max() <= 2e-6

@@ -9,7 +9,7 @@ so that a pixel's channels lie together for the scan.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ __all__ = [
     "WIDTHS",
     "GMSRNet",
     "GradientMambaBlock",
+    "Operators",
     "SpatialGradientAttention",
     "SpectralGradientAttention",
     "VSSBlock",
@@ -38,7 +39,54 @@ WIDTHS: dict[int, tuple[int, ...]] = {
 }
 """Channels of each block for n = 1..5 blocks (the paper's Table III)."""
 
-Scan = Callable[[Tensor, ScanParameters], Tensor]
+
+class Operators:
+    """What of a block takes most of the time, in plain PyTorch: the specification of faster forms.
+
+    Parameters
+    ----------
+    engine
+        Of the scan.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+
+    def scan(self, x: Tensor, parameters: ScanParameters) -> Tensor:
+        """Scan in four directions; (N, H, W, e) -> (N, H, W, e)."""
+        return selective_scan_2d(x, parameters, self.engine)
+
+    def normalise(self, norm: nn.LayerNorm, a: Tensor) -> Tensor:
+        """LayerNorm over channels; (N, H, W, c) -> (N, H, W, c)."""
+        normed: Tensor = norm(a)
+        return normed
+
+    def convolve(self, depthwise: nn.Conv2d, x: Tensor) -> Tensor:
+        """Depthwise convolution and SiLU; (N, H, W, e) -> (N, H, W, e), contiguous."""
+        convolved: Tensor = depthwise(x.movedim(-1, 1)).movedim(1, -1)
+        return F.silu(convolved).contiguous()
+
+    def gate(self, norm: nn.LayerNorm, y: Tensor, z: Tensor) -> Tensor:
+        """LayerNorm of y times SiLU of z; (N, H, W, e) each."""
+        gated: Tensor = norm(y) * F.silu(z)
+        return gated
+
+    def pool_gradients(self, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of features (N, H, W, c), normalised to [0, 1] for each picture, and pooled.
+
+        Returns
+        -------
+        maps : Tensor
+            Mean and maximum over channels of the spatial gradients, (N, 2, H, W).
+        mean, maximum : Tensor
+            Over pixels of the spectral gradients, the last one twice, (N, c) each.
+        """
+        spatial = torch.cat([_spatial_difference(a, 2), _spatial_difference(a, 1)], dim=-1)
+        spatial = _min_max(spatial)  # (N, H, W, 2c)
+        maps = torch.stack([spatial.mean(dim=-1), spatial.amax(dim=-1)], dim=1)
+        spectral = _min_max(a.diff(dim=-1))  # (N, H, W, c - 1)
+        spectral = torch.cat([spectral, spectral[..., -1:]], dim=-1)
+        return maps, spectral.mean(dim=(1, 2)), spectral.amax(dim=(1, 2))
 
 
 class GMSRNet(nn.Module):
@@ -87,18 +135,16 @@ class GMSRNet(nn.Module):
             from napari_gmsr.networks.gmsr_cpu import evaluate
 
             return evaluate(self, rgb)
-        if engine == "fused" and not gradients:
-            from napari_gmsr.networks import gmsr_cuda
+        operators = Operators(engine)
+        if engine == "fused" and max(self.widths) <= 32:
+            from napari_gmsr.networks import gmsr_cuda, gmsr_cuda_training
 
-            if gmsr_cuda.supports(self):
+            if not gradients:
                 return gmsr_cuda.evaluate(self, rgb)
-
-        def scan(x: Tensor, parameters: ScanParameters) -> Tensor:
-            return selective_scan_2d(x, parameters, engine)
-
+            operators = gmsr_cuda_training.FusedOperators(engine)
         x = rgb.movedim(1, -1).contiguous()  # (N, H, W, 3)
         for block in self.blocks:
-            x = block(x, self.spatial_attention, scan)  # (N, H, W, c)
+            x = block(x, self.spatial_attention, operators)  # (N, H, W, c)
         return x.movedim(-1, 1).contiguous()
 
     @property
@@ -125,10 +171,17 @@ class GradientMambaBlock(nn.Module):
         self.spectral_attention = SpectralGradientAttention(c)
         self.fuse = nn.Linear(3 * c, c)
 
-    def forward(self, x: Tensor, spatial_attention: SpatialGradientAttention, scan: Scan) -> Tensor:
+    def forward(
+        self, x: Tensor, spatial_attention: SpatialGradientAttention, operators: Operators
+    ) -> Tensor:
         """(N, H, W, c_in) -> (N, H, W, c)."""
         a: Tensor = self.expand(x)
-        branches = [self.vss(a, scan), spatial_attention(a), self.spectral_attention(a)]
+        maps, mean, maximum = operators.pool_gradients(a)
+        branches = [
+            self.vss(a, operators),
+            spatial_attention(a, maps),
+            self.spectral_attention(a, mean, maximum),
+        ]
         return a + F.gelu(self.fuse(torch.cat(branches, dim=-1)))
 
 
@@ -149,9 +202,9 @@ class VSSBlock(nn.Module):
         self.ss2d = SS2D(c)
         self.drop_path = drop_path
 
-    def forward(self, a: Tensor, scan: Scan) -> Tensor:
+    def forward(self, a: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
-        x: Tensor = self.ss2d(self.norm(a), scan)
+        x: Tensor = self.ss2d(operators.normalise(self.norm, a), operators)
         if self.training and self.drop_path > 0:
             keep = 1 - self.drop_path
             x = x * (torch.rand(len(x), 1, 1, 1, device=x.device) < keep) / keep
@@ -194,13 +247,11 @@ class SS2D(nn.Module):
             self.dt_bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
             self.A_log.copy_(torch.log(torch.arange(1.0, STATE_SIZE + 1)).expand_as(self.A_log))
 
-    def forward(self, x: Tensor, scan: Scan) -> Tensor:
+    def forward(self, x: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
         x, z = self.in_proj(x).chunk(2, dim=-1)  # (N, H, W, e) each
-        x = self.depthwise(x.movedim(-1, 1)).movedim(1, -1)
-        y = scan(F.silu(x).contiguous(), self.scan_parameters)
-        gated: Tensor = self.norm(y) * F.silu(z)
-        out: Tensor = self.out_proj(gated)
+        y = operators.scan(operators.convolve(self.depthwise, x), self.scan_parameters)
+        out: Tensor = self.out_proj(operators.gate(self.norm, y, z))
         return out
 
     @property
@@ -216,12 +267,9 @@ class SpatialGradientAttention(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
-    def forward(self, a: Tensor) -> Tensor:
-        """(N, H, W, c) -> (N, H, W, c)."""
-        gradient = torch.cat([_spatial_difference(a, 2), _spatial_difference(a, 1)], dim=-1)
-        gradient = _min_max(gradient)  # (N, H, W, 2c)
-        pooled = torch.stack([gradient.mean(dim=-1), gradient.amax(dim=-1)], dim=1)  # (N, 2, H, W)
-        return a * torch.sigmoid(self.conv(pooled)).movedim(1, -1)
+    def forward(self, a: Tensor, maps: Tensor) -> Tensor:
+        """(N, H, W, c), and the maps of `Operators.pool_gradients` -> (N, H, W, c)."""
+        return a * torch.sigmoid(self.conv(maps)).movedim(1, -1)
 
 
 class SpectralGradientAttention(nn.Module):
@@ -242,11 +290,8 @@ class SpectralGradientAttention(nn.Module):
             nn.Linear(c, c, bias=False), nn.ReLU(), nn.Linear(c, c, bias=False), nn.Sigmoid()
         )
 
-    def forward(self, a: Tensor) -> Tensor:
-        """(N, H, W, c) -> (N, H, W, c)."""
-        gradient = _min_max(a.diff(dim=-1))  # (N, H, W, c - 1)
-        gradient = torch.cat([gradient, gradient[..., -1:]], dim=-1)
-        mean, maximum = gradient.mean(dim=(1, 2)), gradient.amax(dim=(1, 2))  # (N, c)
+    def forward(self, a: Tensor, mean: Tensor, maximum: Tensor) -> Tensor:
+        """(N, H, W, c), and the rest of `Operators.pool_gradients` -> (N, H, W, c)."""
         gate = torch.sigmoid(self.fc(mean) + self.fc(maximum))
         return a * gate[:, None, None]
 

@@ -251,12 +251,13 @@ def fuse_branches(
     shape = (height, width, following) if following else (layout.width, height, width)
     out = a.new_empty(pictures, *shape)
     pixels = height * width
-    tiles = -(-pixels // (16 * layout.fuse_threads // 32))
+    warps, resident = layout.fuse_fill
+    most = -(-resident * own.multiprocessors // pictures)
     arrays = (a, y, spatial, spectral, weights.fusion, weights.norm, out)
     own.launch(
         "fuse",
-        (min(tiles, -(-2 * own.multiprocessors // pictures)), pictures, 1),
-        layout.fuse_threads,
+        (min(-(-pixels // (16 * warps)), most), pictures, 1),
+        32 * warps,
         layout.fuse_bytes,
         (*arrays, pixels, weights.eps, weights.scan_eps),
     )

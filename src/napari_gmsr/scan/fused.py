@@ -51,6 +51,11 @@ def status(device: torch.device | str = "cuda") -> tuple[bool, str]:
     """Say whether the engine can run on a CUDA device, and why (not)."""
     if not torch.cuda.is_available():
         return False, "PyTorch sees no CUDA device"
+    return _status(torch.cuda.current_device() if str(device) == "cuda" else device)
+
+
+@cache
+def _status(device: torch.device | str | int) -> tuple[bool, str]:
     capability = torch.cuda.get_device_capability(device)
     name = torch.cuda.get_device_name(device)
     if capability < _OLDEST:
@@ -164,8 +169,11 @@ def scan(
     layout, forward, _ = kernels
     groups, pairs, _ = layout.forward
     projection, rates, dt_proj, dt_bias, skip = weights
+    if chunk_length is None:
+        resident = forward.multiprocessors * layout.forward_blocks * groups
+        chunk_length = _chunk_length(resident, len(x), x.shape[1] * x.shape[2])
     for columns in (0, 1):
-        walk = _walk(x, columns, chunk_length or _chunk_length(kernels, x))
+        walk = _walk(x, columns, chunk_length)
         blocks = -(-walk.total // groups)
         states = x.new_empty(2, walk.total, STATE_SIZE, layout.channels)
         sums = x.new_empty(2, walk.total, layout.channels)
@@ -177,18 +185,19 @@ def scan(
     return y
 
 
-def _chunk_length(kernels: ScanKernels, x: Tensor) -> int:
-    """Choose the chunks' length so that the blocks of `outputs` fill the device evenly."""
-    layout, forward, _ = kernels
-    resident = forward.multiprocessors * layout.forward_blocks * layout.forward[0]  # chunks at once
-    images, length = len(x), x.shape[1] * x.shape[2]
+@cache
+def _chunk_length(resident: int, images: int, length: int) -> int:
+    """Choose the chunks' length so that the blocks of `outputs` fill the device evenly.
+
+    `resident` chunks are walked at once.
+    """
 
     def cost(chunk_length: int) -> float:
         chunks = images * -(-length // chunk_length)
         # In steps: the chunks' own, what a chunk costs besides, and the scan over a picture's.
         return -(-chunks // resident) * (chunk_length + 12) + 0.002 * chunks / images
 
-    return min(range(32, 272, 16), key=cost)
+    return min(range(32, 528, 16), key=cost)
 
 
 def scan_gradients(
@@ -262,7 +271,7 @@ def _carry(
     arrays: int,
 ) -> None:
     images = walk.total // walk.chunks
-    grid = (2 * images, layout.channels // 2, arrays)
+    grid = (2 * images, 2 * layout.channels, arrays)
     kernels.launch("carry", grid, 1024, 0, (states, sums, rates, walk))
 
 

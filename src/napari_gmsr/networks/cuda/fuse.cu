@@ -3,17 +3,16 @@
 // The output projection is part of the fusion's weights. The gate branch z is computed again from a. A warp works on sixteen pixels at a
 // time; a block's warps share the weights in shared memory.
 
-constexpr int FUSE_WARPS = 6;
 constexpr int WIDTH_TILES = (WIDTH + 7) / 8;
 constexpr int NEXT_TILES = (NEXT + 7) / 8;
-constexpr int SCANNED = 8 * EXPANDED_TILES + 4;  // floats a row
+constexpr int SCANNED = (8 * EXPANDED_TILES > NEXT ? 8 * EXPANDED_TILES : 8 * NEXT_TILES) + 4;  // floats a row
 constexpr int GATE_WEIGHTS = DEPTH * EXPANDED_TILES * 32, SCAN_WEIGHTS = EXPANDED_TILES * WIDTH_TILES * 32;
 constexpr int BRANCH_WEIGHTS = DEPTH * WIDTH_TILES * 32, NEXT_WEIGHTS = DEPTH * NEXT_TILES * 32;
 constexpr int FUSE_WEIGHTS = GATE_WEIGHTS + SCAN_WEIGHTS + 2 * BRANCH_WEIGHTS + NEXT_WEIGHTS;
 
 __device__ __forceinline__ float gelu(float v) { return 0.5f * v * (1.f + erff(v * 0.70710678118654752f)); }
 
-extern "C" __global__ void __launch_bounds__(32 * FUSE_WARPS, 2) fuse(
+extern "C" __global__ void __launch_bounds__(32 * FUSE_WARPS, FUSE_BLOCKS) fuse(
     const float* __restrict__ a, const float* __restrict__ y, const float* __restrict__ spatial, const float* __restrict__ gates,
     const float4* __restrict__ packed, const float* __restrict__ norm, float* __restrict__ out, int pixels, float eps,
     float scan_eps) {
@@ -120,17 +119,19 @@ extern "C" __global__ void __launch_bounds__(32 * FUSE_WARPS, 2) fuse(
     float expanded[NEXT_TILES][4] = {};
     multiply<DEPTH, NEXT_TILES>(
         expanded, next_weights, [&](int half, int column) { return features[(row + 8 * half) * FEATURES + column]; });
+    // Sixteen pixels lie together in memory.
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int pixel = 16 * tile + row + 8 * half;
+    for (int half = 0; half < 2; ++half)
 #pragma unroll
       for (int j = 0; j < NEXT_TILES; ++j)
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           const int channel = 8 * j + 2 * quad + i;
-          if (channel < NEXT && pixel < pixels) out[(first + pixel) * NEXT + channel] = expanded[j][2 * half + i];
+          if (channel < NEXT) scanned[(row + 8 * half) * NEXT + channel] = expanded[j][2 * half + i];
         }
-    }
+    __syncwarp();
+    const int count = min(16, pixels - 16 * tile) * NEXT;
+    for (int i = lane; i < count; i += 32) out[(first + 16 * tile) * NEXT + i] = scanned[i];
 #endif
     __syncwarp();
   }

@@ -13,13 +13,22 @@ import torch
 from napari_gmsr.scan.cuda.kernels import SOURCES, DeviceKernels, Kernels, Program
 from napari_gmsr.scan.fused import ScanKernels, scan_kernels
 
-__all__ = ["WIDEST", "BlockKernels", "BlockLayout", "Provider", "block_program", "on_device"]
+__all__ = [
+    "WIDEST",
+    "BlockKernels",
+    "BlockLayout",
+    "Provider",
+    "attention_program",
+    "block_program",
+    "depthwise_program",
+    "norm_program",
+    "on_device",
+]
 
 WIDEST = 32
 """Channels of a block at most."""
 
 _FILTER_ROWS, _SLICE = 192, 36  # as in features.cu
-_FUSE_WARPS = 6  # as in fuse.cu
 _SIDE = 16  # as in attention.cu
 
 
@@ -74,18 +83,27 @@ class BlockLayout:
         return 2 + 8 * self.columns
 
     @property
-    def fuse_threads(self) -> int:
-        """Threads of a block of `fuse`."""
-        return 32 * _FUSE_WARPS
+    def fuse_fill(self) -> tuple[int, int]:
+        """Warps of a block of `fuse`, and blocks a multiprocessor: registers and memory decide."""
+        if self.width <= 12:
+            return 8, 3
+        return (8, 2) if self.width <= 24 else (6, 2)
 
     @property
     def fuse_bytes(self) -> int:
         """Shared memory of `fuse`."""
         width, following = -(-self.width // 8), -(-self.following // 8)
-        inward, scanned = self.columns, self.expanded_columns
-        tiles = inward * (scanned + 2 * width + following) + scanned * width
-        rows = 16 * (8 * inward + 4 + 8 * scanned + 4)
-        return tiles * 512 + 4 * (16 * scanned + 8 * inward + _FUSE_WARPS * rows)
+        inward, expanded = self.columns, self.expanded_columns
+        tiles = inward * (expanded + 2 * width + following) + expanded * width
+        row = 8 * inward + 4 + max(8 * expanded, 8 * following) + 4
+        return tiles * 512 + 4 * (16 * expanded + 8 * inward + self.fuse_fill[0] * 16 * row)
+
+    @property
+    def macros(self) -> dict[str, int]:
+        """What the sources are compiled with."""
+        warps, blocks = self.fuse_fill
+        sizes = {"WIDTH": self.width, "NEXT": self.following}
+        return {**sizes, "FUSE_WARPS": warps, "FUSE_BLOCKS": blocks}
 
 
 class BlockKernels(NamedTuple):
@@ -103,9 +121,28 @@ Provider = Callable[[BlockLayout], BlockKernels]
 def block_program(layout: BlockLayout) -> Program:
     """Return `expand`, `filter`, `gradients`, `spectral_gate`, `spatial_gate` and `fuse`."""
     folder = Path(__file__).parent
-    own = (folder / f"{name}.cu" for name in ("features", "attention", "fuse"))
-    macros = (("WIDTH", layout.width), ("NEXT", layout.following))
-    return Program((SOURCES / "dense.cu", *own), macros)
+    own = (folder / f"{name}.cu" for name in ("lanes", "features", "attention", "fuse"))
+    return Program((SOURCES / "dense.cu", *own), tuple(layout.macros.items()))
+
+
+def attention_program(width: int) -> Program:
+    """Return `gradients`, `count_ties` and `gradients_backward` for a number of channels."""
+    folder = Path(__file__).parent
+    names = ("lanes", "features", "attention", "attention_backward")
+    own = (folder / f"{name}.cu" for name in names)
+    return Program((SOURCES / "dense.cu", *own), (("WIDTH", width),))
+
+
+def norm_program(channels: int, *, gated: bool) -> Program:
+    """Return `normalise` and `normalise_backward` for a number of channels."""
+    files = tuple(Path(__file__).parent / f"{name}.cu" for name in ("lanes", "norm"))
+    return Program(files, (("CHANNELS", channels), ("GATED", int(gated))))
+
+
+def depthwise_program(channels: int) -> Program:
+    """Return `depthwise`, `depthwise_backward` and `depthwise_transposed`."""
+    files = tuple(Path(__file__).parent / f"{name}.cu" for name in ("lanes", "depthwise"))
+    return Program(files, (("CHANNELS", channels),))
 
 
 @cache

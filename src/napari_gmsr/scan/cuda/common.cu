@@ -59,42 +59,65 @@ __device__ __forceinline__ size_t state_offset(const Walk& walk, int reversed, i
   return ((size_t)reversed * walk.total + chunk) * STATES * CHANNELS;
 }
 
-// From each chunk's own end state (started at zero) to the state that enters it, in place. One block scans 32 neighbouring entries
-// of one picture and direction, 32 segments of chunks side by side, in a fixed order. The second array (z = 1) is the adjoint's and
+// From each chunk's own end state (started at zero) to the state that enters it, in place. One block scans eight neighbouring entries
+// of one picture and direction, 128 segments of chunks side by side, in a fixed order. The second array (z = 1) is the adjoint's and
 // runs the other way.
+constexpr int LANES_ABREAST = 8, SEGMENTS = 128;
+constexpr int AHEAD = 8;  // chunks that are loaded before any is stored
+
+// Walk from chunk `first` to `last`; where STORE, leave in each the state that enters it.
+template <bool STORE>
+__device__ __forceinline__ void sweep(
+    float* state, const float* sum, long long direction, int first, int last, float rate, float& h, float& time) {
+  const long long stride = direction * STATES * CHANNELS, step = direction * CHANNELS;
+  int i = first;
+  for (; i + AHEAD <= last; i += AHEAD) {
+    float own[AHEAD], dt[AHEAD];
+#pragma unroll
+    for (int k = 0; k < AHEAD; ++k) {
+      own[k] = state[(i + k) * stride];
+      dt[k] = sum[(i + k) * step];
+    }
+#pragma unroll
+    for (int k = 0; k < AHEAD; ++k) {
+      if (STORE) state[(i + k) * stride] = h;
+      h = fmaf(exp2_fast(rate * dt[k]), h, own[k]);
+      time += dt[k];
+    }
+  }
+  for (; i < last; ++i) {
+    const float own = state[i * stride], dt = sum[i * step];
+    if (STORE) state[i * stride] = h;
+    h = fmaf(exp2_fast(rate * dt), h, own);
+    time += dt;
+  }
+}
+
 extern "C" __global__ void __launch_bounds__(1024) carry(
     float* states, const float* __restrict__ sums, const float* __restrict__ rates, Walk walk) {
-  __shared__ float ends[32][32], elapsed[32][32];
-  const int lane = threadIdx.x % 32, segment = threadIdx.x / 32;
-  const int entry = blockIdx.y * 32 + lane;
+  __shared__ float ends[SEGMENTS][LANES_ABREAST], elapsed[SEGMENTS][LANES_ABREAST];
+  const int lane = threadIdx.x % LANES_ABREAST, segment = threadIdx.x / LANES_ABREAST;
+  const int entry = blockIdx.y * LANES_ABREAST + lane;
   const int channel = entry % CHANNELS;
   const int image = blockIdx.x / 2, reversed = blockIdx.x % 2;
   const bool descending = (reversed ^ blockIdx.z) != 0;
   const float rate = rates[((walk.columns + 2 * reversed) * CHANNELS + channel) * STATES + entry / CHANNELS];
-  const int length = (walk.chunks + 31) / 32;
+  const int length = (walk.chunks + SEGMENTS - 1) / SEGMENTS;
   const int first = min(segment * length, walk.chunks), last = min(first + length, walk.chunks);
   const size_t base = (size_t)reversed * walk.total + (size_t)image * walk.chunks;
   float* state = states + ((size_t)blockIdx.z * 2 * walk.total + base) * STATES * CHANNELS + entry;
   const float* sum = sums + base * CHANNELS + channel;
 
+  const long long direction = descending ? -1 : 1;
+  const size_t start = descending ? walk.chunks - 1 : 0;
+  state += (long long)start * STATES * CHANNELS;
+  sum += (long long)start * CHANNELS;
   float h = 0.f, time = 0.f;
-#pragma unroll 4
-  for (int i = first; i < last; ++i) {
-    const size_t chunk = descending ? walk.chunks - 1 - i : i;
-    const float dt = sum[chunk * CHANNELS];
-    h = fmaf(exp2_fast(rate * dt), h, state[chunk * STATES * CHANNELS]);
-    time += dt;
-  }
+  sweep<false>(state, sum, direction, first, last, rate, h, time);
   ends[segment][lane] = h;
   elapsed[segment][lane] = time;
   __syncthreads();
   h = 0.f;
   for (int i = 0; i < segment; ++i) h = fmaf(exp2_fast(rate * elapsed[i][lane]), h, ends[i][lane]);
-#pragma unroll 4
-  for (int i = first; i < last; ++i) {
-    const size_t chunk = descending ? walk.chunks - 1 - i : i;
-    const float own = state[chunk * STATES * CHANNELS];
-    state[chunk * STATES * CHANNELS] = h;
-    h = fmaf(exp2_fast(rate * sum[chunk * CHANNELS]), h, own);
-  }
+  sweep<true>(state, sum, direction, first, last, rate, h, time);
 }

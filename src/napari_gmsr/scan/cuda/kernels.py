@@ -241,10 +241,18 @@ class DeviceKernels:
         arguments: Sequence[Argument],
     ) -> None:
         """Run a kernel on the current stream."""
-        with torch.cuda.device(self.device):
-            stream = torch.cuda.current_stream().cuda_stream
-            packed = [by_value(a) for a in arguments]
-            self.load().launch(name, grid, threads, shared_bytes, stream, packed)
+        module = self._module or self.load()
+        packed = [by_value(a) for a in arguments]
+        index = self.device.index
+        if index is None or index == torch.cuda.current_device():
+            module.launch(name, grid, threads, shared_bytes, self._stream(), packed)
+        else:
+            with torch.cuda.device(index):
+                module.launch(name, grid, threads, shared_bytes, self._stream(), packed)
+
+    def _stream(self) -> int:
+        stream: int = torch.cuda.current_stream().cuda_stream
+        return stream
 
     def load(self) -> Module:
         """Compile and load the program where that has not been done; from any thread."""

@@ -27,6 +27,7 @@ __all__ = ["Module", "compile_cubin", "nvrtc_version", "supported_architectures"
 _MAX_DYNAMIC_SHARED = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 
 
+@cache
 def nvrtc_version() -> tuple[int, int]:
     """Version of the NVRTC that will compile.
 
@@ -40,13 +41,14 @@ def nvrtc_version() -> tuple[int, int]:
     return major.value, minor.value
 
 
-def supported_architectures() -> list[int]:
+@cache
+def supported_architectures() -> tuple[int, ...]:
     """Compute capabilities NVRTC can compile for, as 10 * major + minor, ascending."""
     count = c_int()
     _nvrtc_check(_nvrtc().nvrtcGetNumSupportedArchs(byref(count)))
     architectures = (c_int * count.value)()
     _nvrtc_check(_nvrtc().nvrtcGetSupportedArchs(architectures))
-    return sorted(architectures)
+    return tuple(sorted(architectures))
 
 
 def compile_cubin(source: str, options: Sequence[str], architecture: int) -> bytes:
@@ -88,7 +90,7 @@ class Module:
 
     def __init__(self, cubin: bytes) -> None:
         self._module = c_void_p()
-        self._functions: dict[str, c_void_p] = {}
+        self._functions: dict[str, tuple[c_void_p, int]] = {}
         _driver_check(_driver().cuModuleLoadData(byref(self._module), cubin))
 
     def launch(
@@ -101,31 +103,29 @@ class Module:
         arguments: Sequence[c_void_p | c_int | c_float | ctypes.Structure],
     ) -> None:
         """Start a kernel on a stream of the current device; returns before it has run."""
-        function = self._functions.get(name)
+        function = self._function(name, shared_bytes)
+        pointers = (c_void_p * len(arguments))(*map(ctypes.addressof, arguments))
+        _driver_check(
+            _driver().cuLaunchKernel(
+                function, *grid, threads, 1, 1, shared_bytes, stream, pointers, None
+            )
+        )
+
+    def _function(self, name: str, shared_bytes: int) -> c_void_p:
+        """Look a kernel up, allowed as much shared memory as it wants."""
+        function, allowed = self._functions.get(name, (None, 48 * 1024))
         if function is None:
             function = c_void_p()
             _driver_check(
                 _driver().cuModuleGetFunction(byref(function), self._module, name.encode())
             )
-            self._functions[name] = function
-        if shared_bytes > 48 * 1024:
+        if shared_bytes > allowed:
+            allowed = shared_bytes
             _driver_check(
-                _driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED, c_int(shared_bytes))
+                _driver().cuFuncSetAttribute(function, _MAX_DYNAMIC_SHARED, c_int(allowed))
             )
-        pointers = (c_void_p * len(arguments))(*(ctypes.addressof(a) for a in arguments))
-        _driver_check(
-            _driver().cuLaunchKernel(
-                function,
-                *(c_uint(g) for g in grid),
-                c_uint(threads),
-                c_uint(1),
-                c_uint(1),
-                c_uint(shared_bytes),
-                c_void_p(stream),
-                pointers,
-                None,
-            )
-        )
+        self._functions[name] = function, allowed
+        return function
 
 
 def _compile(source: str, options: Sequence[str]) -> bytes:
@@ -203,7 +203,9 @@ def _nvrtc_names() -> Iterator[str]:
 
 @cache
 def _driver() -> ctypes.CDLL:
-    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    library.cuLaunchKernel.argtypes = [c_void_p, *[c_uint] * 7, c_void_p, c_void_p, c_void_p]
+    return library
 
 
 def _nvrtc_check(result: int) -> None:
