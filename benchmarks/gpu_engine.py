@@ -2,7 +2,8 @@
 
 Random weights and random pictures; medians of repeated runs after warm-up, from CUDA events around
 the whole call, launches included. A training step is measured as it is and captured in a CUDA
-graph. Memory is PyTorch's peak of allocated memory, weights and picture included. Writes ``benchmarks/results/gpu_engine.json``.
+graph. Memory is PyTorch's peak of allocated memory, weights and picture included.
+Writes ``benchmarks/results/gpu_engine.json``.
 
     python benchmarks/gpu_engine.py [--repeats N] [--output FILE]
 """
