@@ -20,10 +20,11 @@ _CPU_LANES = 16
 
 # The rest was measured with the paper's widths, the broadest of 31 channels, and grows with it.
 _CHANNELS = 31
-_FUSED_LEAST, _FUSED = 55e6, 705
+# On a GPU: bytes at least, and bytes for each pixel.
+_GPU_BYTES = {"fused": (55e6, 673), "mamba_ssm": (68e6, 6125)}
 # The plain engine works through its scan in segments of 65536 pixels, which take the most in small
 # pictures; in large ones it is what surrounds the segments, among it the gradients.
-_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8000, 1200
+_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8600, 1000
 _REFERENCE = 2450
 # A network of single pixels in float64 (root-polynomial regression), with 31 bands.
 _PIXELWISE = 640
@@ -33,7 +34,7 @@ _PIXELWISE = 640
 _CHANNELS_IN_ALL = 61
 _CPU_NS, _CPU_THREADS = 4000, 2
 _REFERENCE_CPU_NS = 35_000
-_FUSED_NS, _FUSED_MULTIPROCESSORS = 11, 132
+_GPU_NS, _MULTIPROCESSORS = {"fused": 10, "mamba_ssm": 87, "reference": 460}, 132
 _PIXELWISE_CPU_NS = 500
 
 
@@ -67,8 +68,9 @@ def run_bytes(pixels: int, engine: str, network: nn.Module | None = None) -> int
         # While a block scans: its expanded features, and the scan's input and output.
         alive = max(_padded(c) + 2 * _padded(2 * c) for c in widths)
         return int(_CPU_LEAST + 4 * (alive + 3) * pixels)
-    if engine == "fused":
-        return int(_FUSED_LEAST + _FUSED * breadth * pixels)
+    if engine in _GPU_BYTES:
+        least, each = _GPU_BYTES[engine]
+        return int(least + each * breadth * pixels)
     scan = _SEGMENT * min(pixels, _SEGMENT_PIXELS) + _AROUND * pixels
     return int(breadth * max(scan, _REFERENCE * pixels))
 
@@ -97,16 +99,14 @@ def run_seconds(
     work = 1e-9 * pixels * sum(_widths(network)) / _CHANNELS_IN_ALL
     if engine == "cpu":
         return work * _CPU_NS * _CPU_THREADS / torch.get_num_threads()
-    if engine == "fused":
+    if device.type == "cuda":
         there = torch.cuda.get_device_properties(device).multi_processor_count
-        return work * _FUSED_NS * _FUSED_MULTIPROCESSORS / there
+        return work * _GPU_NS[engine] * _MULTIPROCESSORS / there
     return work * _REFERENCE_CPU_NS if device.type == "cpu" else None
 
 
 def _widths(network: nn.Module | None) -> tuple[int, ...]:
-    widths: tuple[int, ...] = (
-        WIDTHS[3] if network is None else getattr(network, "widths", WIDTHS[3])
-    )
+    widths: tuple[int, ...] = getattr(network, "widths", WIDTHS[3])
     return widths
 
 
