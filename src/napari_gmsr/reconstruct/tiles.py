@@ -91,8 +91,9 @@ def blend_tiles(
     for row in cuts(picture.shape[0], tile, overlap):
         for column in columns:
             report.check()
-            part = predict(picture[row.slice, column.slice])
-            cube[:, row.slice, column.slice] += part * (row.weight[:, None] * column.weight)
+            weight = row.weight[:, None] * column.weight
+            # Without a name for the tile's result, which would live on beside the next one.
+            cube[:, row.slice, column.slice] += predict(picture[row.slice, column.slice]) * weight
             report.advance()
 
 
