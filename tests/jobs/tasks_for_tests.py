@@ -6,7 +6,7 @@ import sys
 import time
 
 from napari_gmsr.cube import SpectralCube
-from napari_gmsr.errors import InputError
+from napari_gmsr.errors import DeviceError, InputError
 from napari_gmsr.jobs import Progress
 
 
@@ -41,6 +41,10 @@ def deaf(context):
 
 def refuse(context):
     raise InputError("the picture is grey", where="grey.png", fix="Open an RGB picture.")
+
+
+def lose_the_device(context):
+    raise DeviceError("the GPU vanished", where="cuda:0", fix="Run again.")
 
 
 def stumble(context):

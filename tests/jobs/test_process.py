@@ -210,6 +210,13 @@ def test_a_child_that_died_between_tasks_is_replaced(executor):
     assert do(executor, "echo", a=1) == {"a": 1}
 
 
+def test_a_child_whose_device_failed_is_replaced(executor):
+    first = do(executor, "process_id")
+    with pytest.raises(errors.DeviceError, match="vanished"):
+        do(executor, "lose_the_device")
+    assert do(executor, "process_id") != first
+
+
 def test_closing_ends_the_child_and_removes_its_folder():
     with ProcessExecutor() as executor:
         job = executor.start("napari_gmsr.jobs.codec:nothing", {}, lambda event: None)

@@ -204,9 +204,10 @@ def _make_folder(folder: Path) -> None:
 def _report(photo: Path, cube: SpectralCube, written: Path, seconds: float) -> None:
     bands, height, width = cube.shape
     done = cube.provenance
+    engine = "" if done["engine"] == "none" else f", {done['engine']} engine"
     print(
         f"{photo} -> {written}: {bands} bands of {height} x {width} pixels in {seconds:.1f} s "
-        f"({done['mode']}, {done['engine']} engine on {done['device']})"
+        f"({done['mode']}{engine} on {done['device']})"
     )
     for note in done["notes"]:
         print(f"  {note}")

@@ -28,6 +28,8 @@ class Preflight:
         How often the network runs: tiles, times eight for a self-ensemble.
     peak_bytes, free_bytes
         Estimate of the working memory on the device, and what is free there.
+    seconds
+        About how long it would take; ``None`` where nothing is known of the device.
     devices
         Every device that is there, with a name for people.
     """
@@ -42,4 +44,5 @@ class Preflight:
     runs: int = 0
     peak_bytes: int = 0
     free_bytes: int = 0
+    seconds: float | None = None
     devices: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
-from napari_gmsr.errors import GMSRError, OutOfMemoryError
+from napari_gmsr.errors import DeviceError, GMSRError, OutOfMemoryError
 from napari_gmsr.jobs.codec import from_json, to_json
 from napari_gmsr.jobs.events import Cancelled, End, Event, Failed, Finished
 from napari_gmsr.jobs.executor import Job, OnEvent, as_gmsr_error
@@ -117,7 +117,10 @@ class ProcessExecutor:
                 if end is None:
                     return self._explain_death(child, job, mark)
                 if isinstance(end, Failed):
-                    return Failed(end.error, child.log_tail(mark))
+                    end = Failed(end.error, child.log_tail(mark))
+                    if isinstance(end.error, DeviceError):
+                        child.close()  # its device stays lost to it; a new child finds it again
+                    return end
                 return Cancelled() if job.is_cancelled() and not isinstance(end, Finished) else end
         finally:
             self._turn.release()

@@ -65,13 +65,22 @@ def preflight(
     shape
         Height and width of the picture; ``None`` where there is none yet.
     """
-    card = load_model(model).card
+    loaded = load_model(model)
     where, why = choose_device(device)
     chosen = choose_engine(where, engine)
-    known = Preflight(card, str(where), why, chosen.name, chosen.reason, devices=_devices())
+    known = Preflight(loaded.card, str(where), why, chosen.name, chosen.reason, devices=_devices())
     if shape is None:
         return known
-    planned = plan(shape, mode, where, chosen.name, tile=tile, overlap=overlap)
+    planned = plan(
+        shape,
+        mode,
+        where,
+        chosen.name,
+        tile=tile,
+        overlap=overlap,
+        network=loaded.network,
+        ensemble=ensemble,
+    )
     return Preflight(
         **{
             **vars(known),
@@ -80,6 +89,7 @@ def preflight(
             "runs": planned.tiles * (8 if ensemble else 1),
             "peak_bytes": planned.peak_bytes,
             "free_bytes": planned.free_bytes,
+            "seconds": planned.seconds,
         }
     )
 

@@ -63,7 +63,15 @@ def plan_sentence(preflight: Preflight) -> str:
         if preflight.mode_reason == "asked for"
         else preflight.mode_reason
     )
-    return f"{MODES[preflight.mode][0]}{runs}: {needs}."
+    return f"{MODES[preflight.mode][0]}{runs}{_duration(preflight.seconds)}: {needs}."
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return ", under a second"
+    return f", about {seconds:.0f} s" if seconds < 90 else f", about {seconds / 60:.0f} min"
 
 
 def _size(count: int) -> str:
