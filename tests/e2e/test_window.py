@@ -1,6 +1,7 @@
 """The main job in one real window, with the mouse and the keyboard, from picture to saved cube."""
 
 import csv
+import gc
 import subprocess
 import sys
 
@@ -287,8 +288,12 @@ def test_a_run_outlives_its_dock_and_ends_with_its_window(window):
     assert [layer.name for layer in viewer.layers] == ["coffee"]
     window.click(again.run)
     (run,) = controller._run
-    viewer.close()
-    window.wait(run.job.is_cancelled)
+    gc.disable()  # closing is enough: it must not wait for Python to collect the window
+    try:
+        viewer.close()
+        window.wait(run.job.is_cancelled)
+    finally:
+        gc.enable()
 
 
 def close_button(dock):

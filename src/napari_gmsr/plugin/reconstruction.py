@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from napari.utils import progress
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QWidget
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import Encoding
@@ -88,6 +89,9 @@ class ReconstructionController(QObject):
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._deliver)
         self.destroyed.connect(partial(_abandon, self._run))
+        # A closed window is destroyed only when Python collects it, which may be long after.
+        if parent is not None:
+            parent.installEventFilter(self)
 
     @property
     def running(self) -> bool:
@@ -137,6 +141,17 @@ class ReconstructionController(QObject):
         self._asked, self._ask_next = (shape, settings), None
         self._timer.start()
         start_preflight(shape, settings, self._to_gui_thread(self._on_answer), self._executor)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """End the run once the window has accepted to be closed."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            QTimer.singleShot(0, self._end_if_closed)
+        return super().eventFilter(watched, event)
+
+    def _end_if_closed(self) -> None:
+        window = self.parent()
+        if isinstance(window, QWidget) and not window.isVisible():
+            _abandon(self._run)
 
     def _to_gui_thread(self, handler: Callable[[Event], None]) -> Callable[[Event], None]:
         inbox = self._inbox
