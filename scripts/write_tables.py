@@ -96,11 +96,20 @@ def cpu_engine() -> str:
     return table(head, rows) + source("cpu_engine", device, results)
 
 
+def click_to_curve() -> str:
+    """Time from a click to the drawn curve."""
+    results = read("click_to_curve")
+    rows = [[f"{results[key]:.0f} ms" for key in ("median_ms", "max_ms", "first_ms", "limit_ms")]]
+    head = [f"median of {results['clicks']} clicks", "slowest after the first", "first", "aim"]
+    return table(head, rows) + source("click_to_curve", results["device"], results)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "ratios": ratios,
     "scenes-photo": lambda: scenes("photo", "srgb/D65"),
     "scenes-ntire2020-clean": lambda: scenes("ntire2020-clean", "cie_1964"),
     "cpu-engine": cpu_engine,
+    "click-to-curve": click_to_curve,
 }
 
 
