@@ -204,8 +204,9 @@ def test_a_full_disk(quick, photo, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is sent in another way")
 def test_an_interruption_leaves_what_was_there(quick, tmp_path):
     photo, out = tmp_path / "photo.png", tmp_path / "cube.npz"
-    iio.imwrite(photo, np.tile(PICTURE, (25, 20, 1)))
+    iio.imwrite(photo, np.tile(PICTURE, (70, 50, 1)))
     out.write_text("precious")
+    # A thousand tiles: it is never done before the signal comes.
     options = ("--overwrite", "--mode", "tiled", "--tile", "16", *quick)
     with start("reconstruct", photo, "-o", out, *options, "--overlap", "8") as process:
         assert process.stderr is not None
