@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -101,6 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--commit", default="", help="what is measured, where there is no git")
     options = parser.parse_args()
     torch.manual_seed(0)
     network = GMSRNet().cuda().eval()
@@ -112,6 +114,8 @@ def main() -> None:
     first = time.perf_counter() - start
     report = {
         "device": torch.cuda.get_device_name(),
+        "commit": options.commit,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "torch": torch.__version__,
         "nvrtc": ".".join(map(str, nvrtc_version())),
         "first_picture_s": first,

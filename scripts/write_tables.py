@@ -96,6 +96,38 @@ def cpu_engine() -> str:
     return table(head, rows) + source("cpu_engine", device, results)
 
 
+# Work: the reference implementation's figure, the bar, the goal, the floor.
+GPU_AIMS = {
+    "512x482": ("54.2 ms, 1.55 GiB", "3.5 ms, 0.40 GiB", "2.4 ms, 0.28 GiB", "1.1 ms"),
+    "2048x2048": ("1058 ms, 25.9 GiB", "50 ms, 5 GiB", "36 ms, 3.5 GiB", "18.6 ms"),
+    "4096x4096": ("out of memory", "200 ms, 20 GiB", "145 ms, 14 GiB", "74 ms"),
+    "training, 20 of 128x128": ("125.8 ms, 5.57 GiB", "22 ms, 2 GiB", "14 ms, 1.4 GiB", "4 ms"),
+}
+
+
+def gpu_engine() -> str:
+    """Time and memory of the fused engine on a GPU."""
+    results = read("gpu_engine")
+    rows = []
+    for one in (*results["evaluation"], *results["training_step"]):
+        if "height" in one:
+            work, captured = f"{one['height']}x{one['width']}", ""
+        else:
+            work = f"training, {one['patches']} of {one['side']}x{one['side']}"
+            captured = ", in a CUDA graph" if one["captured"] else ""
+        memory = f", {one['peak_gib']:.2f} GiB" if "peak_gib" in one else ""
+        found = f"{one['median_ms']:.2f} ms{memory}"
+        rows.append([work + captured, found, *GPU_AIMS.get(work, ("",) * 4)])
+    head = ["work", "measured", "reference", "bar", "goal", "floor"]
+    origin = (
+        f"\n*`benchmarks/results/gpu_engine.json`: {results['device']}, "
+        f"PyTorch {results['torch']}, NVRTC {results['nvrtc']}"
+    )
+    # The first results were stored with the commit that they measured, and do not name it.
+    commit = f", commit {results['commit']}" if "commit" in results else ""
+    return table(head, rows) + f"{origin}{commit}.*\n"
+
+
 def click_to_curve() -> str:
     """Time from a click to the drawn curve."""
     results = read("click_to_curve")
@@ -109,6 +141,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scenes-photo": lambda: scenes("photo", "srgb/D65"),
     "scenes-ntire2020-clean": lambda: scenes("ntire2020-clean", "cie_1964"),
     "cpu-engine": cpu_engine,
+    "gpu-engine": gpu_engine,
     "click-to-curve": click_to_curve,
 }
 
