@@ -1,3 +1,4 @@
+from .captured_step import CapturedStep as CapturedStep
 from .gmsr import GMSRNet as GMSRNet
 from .mstpp import MSTPlusPlus as MSTPlusPlus
 from .registry import create as create
