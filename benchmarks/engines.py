@@ -4,9 +4,10 @@ Every engine that can run here: largest differences to the conformance vectors w
 given, relative errors of the scan's gradients to the plain engine's, time of the scans, time and
 memory of the whole network. Random weights and pictures, float32 without TF32; medians of repeated
 runs after warm-up, from CUDA events around the whole call. Memory is PyTorch's peak of allocated
-memory, weights and picture included.
+memory, weights and picture included. What the file holds of engines and networks that are not
+measured this time stays, with the device and the versions of its own run.
 
-    python benchmarks/engines.py --output FILE [--engines NAME ...] [--networks NAME ...]
+    python benchmarks/engines.py [--output FILE] [--engines NAME ...] [--networks NAME ...]
         [--vectors gmsr.npz] [--commit HASH] [--repeats N]
 """
 
@@ -31,12 +32,11 @@ from napari_gmsr.networks import create
 from napari_gmsr.networks.gmsr_names import from_reference_state
 from napari_gmsr.scan import ScanParameters, list_engines, selective_scan_2d
 
-PICTURES = ((512, 482), (2048, 2048))
+PICTURES = ((512, 482), (1392, 1040), (2048, 2048))
 PATCHES, SIDE = 20, 128
 SCANS = ((20, 1), (40, 2), (62, 2))
 """Channels and rank of the paper's three blocks."""
-# The plain engine takes seconds for the largest.
-SLOW = "reference"
+RESULTS = Path(__file__).parent / "results" / "engines.json"
 
 
 def random_scan(channels: int, rank: int, *shape: int) -> tuple[Tensor, ScanParameters]:
@@ -63,7 +63,7 @@ def scans(engine: str, repeats: int) -> list[dict[str, Any]]:
         with torch.inference_mode():
             row = measure(partial(selective_scan_2d, x, weights, engine), repeats)
         x, weights = random_scan(channels, rank, 3, 37, 53)
-        wanted = gradients(x, weights, SLOW, torch.float64)
+        wanted = gradients(x, weights, "reference", torch.float64)
         got = gradients(x, weights, engine, torch.float32)
         names = ("y", "x", *ScanParameters._fields)
         errors = {
@@ -97,10 +97,10 @@ def conformance(engine: str, vectors: Path) -> dict[str, float]:
         }
 
 
-def evaluations(network: nn.Module, repeats: int, slow: bool) -> list[dict[str, Any]]:
+def evaluations(network: nn.Module, repeats: int) -> list[dict[str, Any]]:
     """Reconstruct one picture of each size."""
     rows = []
-    for height, width in PICTURES[:1] if slow else PICTURES:
+    for height, width in PICTURES:
         picture = torch.rand(1, 3, height, width, device="cuda")
         with torch.inference_mode():
             row = measure(partial(network.eval(), picture), repeats)
@@ -135,7 +135,7 @@ def whole(name: str, engine: str | None, repeats: int) -> dict[str, Any]:
     first = time.perf_counter() - start
     return {
         "first_picture_s": first,
-        "evaluation": evaluations(network, repeats, slow=engine == SLOW),
+        "evaluation": evaluations(network, repeats),
         "training_step": training(network, repeats),
     }
 
@@ -156,12 +156,11 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="the reference implementation's vectors")
     parser.add_argument("--commit", default="")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    statuses = list_engines("cuda")
-    report: dict[str, Any] = {
+    run: dict[str, Any] = {
         "device": torch.cuda.get_device_name(),
         "commit": options.commit,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -170,26 +169,27 @@ def main() -> None:
             "cuda": torch.version.cuda,
             **{name: installed(name) for name in ("napari-gmsr", "torch", "mamba-ssm")},
         },
-        "engines": {e.name: {"available": e.available, "reason": e.reason} for e in statuses},
-        "networks": {},
     }
+    kept = json.loads(options.output.read_text()) if options.output.exists() else {}
+    engines, networks = kept.get("engines", {}), kept.get("networks", {})
 
     def write() -> None:
+        report = {"engines": engines, "networks": networks}
         options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
-    for e in statuses:
+    for e in list_engines("cuda"):
         if not e.available or e.name not in (options.engines or [e.name]):
             continue
-        row = report["engines"][e.name]
+        row: dict[str, Any] = {"run": run, "reason": e.reason}
         row["network"] = whole("gmsr", e.name, options.repeats)
-        write()
         if options.vectors is not None:
             row["largest_differences"] = conformance(e.name, options.vectors)
         row["scans_512x482"] = scans(e.name, options.repeats)
+        engines[e.name] = row
         write()
     for name in options.networks:
-        report["networks"][name] = whole(name, None, options.repeats)
-    write()
+        networks[name] = {"run": run, **whole(name, None, options.repeats)}
+        write()
     print(options.output.read_text(encoding="utf-8"))
 
 

@@ -58,24 +58,28 @@ def test_agrees_with_the_recurrence(shape: tuple[int, int, int]) -> None:
 @given(
     height=st.integers(1, 9),
     width=st.integers(1, 9),
-    pixels=st.integers(1, 40),
-    states=st.integers(1, 2000),
+    states=st.integers(1, 10_000),
+    steps=st.integers(1, 20),
 )
 def test_segments_and_chunks_change_nothing(
-    height: int, width: int, pixels: int, states: int
+    height: int, width: int, states: int, steps: int
 ) -> None:
     """However the sequence is cut, the result is that of one long recurrence."""
     p = random_parameters(e=4, rank=1, dtype=torch.float64)
     x = torch.randn(2, height, width, 4, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reference, "_PIXELS_PER_SEGMENT", pixels)
         patch.setitem(reference._STATES_PER_STEP, "cpu", states)
+        patch.setattr(reference, "_FEWEST_STEPS", 1)
+        patch.setattr(reference, "_MOST_STEPS", steps)
         cut = reference.selective_scan_2d(x, p)
     torch.testing.assert_close(cut, torch.from_numpy(naive(x.numpy(), p)))
 
 
 def test_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "_PIXELS_PER_SEGMENT", 6)
+    """Over several segments of several chunks, the last one padded."""
+    monkeypatch.setitem(reference._STATES_PER_STEP, "cpu", 3 * 4 * 16 * 2)
+    monkeypatch.setattr(reference, "_FEWEST_STEPS", 1)
+    monkeypatch.setattr(reference, "_MOST_STEPS", 2)
     p = random_parameters(e=2, rank=1, dtype=torch.float64)
     x = torch.randn(1, 3, 4, 2, dtype=torch.float64, requires_grad=True)
     weights = [w.requires_grad_() for w in p]

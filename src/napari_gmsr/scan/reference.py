@@ -7,30 +7,31 @@ arXiv 2401.10166):
     [r; B; C]_l &= X s_l, \qquad \Delta_l = \mathrm{softplus}(W r_l + \beta) \\
     h_l &= e^{\Delta_l A} h_{l-1} + \Delta_l B_l s_l, \qquad y_l = C_l h_l + D s_l
 
-A loop over every pixel would take as many kernel launches as pixels. The sequence is cut into
-chunks that run side by side from a zero state; a prefix scan over the chunks gives the state that
-truly enters each, and its decayed part is added to the outputs.
+A loop over every pixel would take as many kernel launches as pixels. All four directions are
+scanned at once, in segments of bounded size; a segment is cut into chunks that run side by side
+(`napari_gmsr.scan.recurrence`). For the gradient the states that enter chunks are kept, and the
+rest is computed again, segment by segment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import once_differentiable
 
 from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
+from napari_gmsr.scan.recurrence import Inputs, scan_chunks, scan_chunks_backward
 
 __all__ = ["selective_scan_2d"]
 
-# Pixels of all pictures whose step, B and C exist at once; bounds memory whatever the picture's
-# size.
-_PIXELS_PER_SEGMENT = 1 << 16
-# States that one step of the chunk loop updates: enough to fill a GPU, few enough to stay in a
-# CPU's cache.
+# States that one step of the loop over a chunk updates: enough to fill a GPU, few enough to stay in
+# its cache, or in a CPU's.
 _STATES_PER_STEP = {"cuda": 1 << 22, "cpu": 1 << 19}
+# Steps of a chunk: the more, the less it costs to join chunks; memory grows with them.
+_FEWEST_STEPS, _MOST_STEPS = 16, 64
 
 
 def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
@@ -46,109 +47,161 @@ def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
     Returns
     -------
     Tensor
-        (N, H, W, e): y of rows + rows reversed + columns + columns reversed, added in this order.
+        (N, H, W, e): y of rows + rows reversed, and of columns + columns reversed, added.
+        Differentiable once.
     """
-    total: Tensor | None = None
-    for direction in (0, 2, 1, 3):
-        by_column, backwards = direction % 2 == 1, direction >= 2
-        image = x.transpose(1, 2) if by_column else x
-        y = _scan_lines(image, ScanParameters(*(p[direction] for p in parameters)), backwards)
-        y = y.transpose(1, 2) if by_column else y
-        total = y if total is None else total + y
-    assert total is not None
-    return total
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *parameters)):
+        return cast("Tensor", _Scan.apply(x, *parameters))  # type: ignore[no-untyped-call]
+    return _scan(x, parameters)
 
 
-def _scan_lines(image: Tensor, p: ScanParameters, backwards: bool) -> Tensor:
-    """Scan (N, lines, length, e) line after line; the state goes from segment to segment."""
-    pictures, lines, length, channels = image.shape
-    state = image.new_zeros(pictures, channels, STATE_SIZE)
-    remember_little = torch.is_grad_enabled() and (
-        image.requires_grad or any(w.requires_grad for w in p)
-    )
-    outputs = []
-    for segment in _segments(lines, max(1, _PIXELS_PER_SEGMENT // (pictures * length)), backwards):
-        s = image[:, segment].reshape(pictures, -1, channels)
-        s = s.flip(1) if backwards else s
-        if remember_little:
-            y, state = checkpoint(_scan_segment, s, state, p, use_reentrant=False)
-        else:
-            y, state = _scan_segment(s, state, p)
-        y = y.flip(1) if backwards else y
-        outputs.append(y.reshape(pictures, -1, length, channels))
-    return torch.cat(outputs[::-1] if backwards else outputs, dim=1)
+class _Scan(torch.autograd.Function):
+    """The scan with its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
+        entering: list[Tensor] = []
+        y = _scan(x, ScanParameters(*weights), entering)
+        ctx.save_for_backward(x, *weights, *entering)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gy: Tensor) -> tuple[Tensor, ...]:
+        x, *saved = ctx.saved_tensors
+        count = len(ScanParameters._fields)
+        return _gradients(x, ScanParameters(*saved[:count]), saved[count:], gy)
 
 
-def _segments(lines: int, size: int, backwards: bool) -> Iterator[slice]:
-    starts = range(0, lines, size)
-    for start in reversed(starts) if backwards else starts:
-        yield slice(start, min(start + size, lines))
+def _scan(x: Tensor, p: ScanParameters, entering: list[Tensor] | None = None) -> Tensor:
+    """Scan; append to `entering`, where given, the states that enter each segment's chunks."""
+    A, D = _decay_rates(p), p.D[:, None]
+    lines, out = _Lines.of(x), _Lines.like(x)
+    state = x.new_zeros(4, len(x), STATE_SIZE, x.shape[-1])
+    for segment in _segments(x):
+        s = lines.gather(segment)
+        inputs = _project(s, segment, p.x_proj, p.dt_proj, p.dt_bias)
+        y, chunks, state = scan_chunks(inputs, A, state)
+        if entering is not None:
+            entering.append(chunks)
+        out.add(y.addcmul_(D, s), segment)
+    return out.joined(x.shape)
 
 
-def _scan_segment(s: Tensor, state: Tensor, p: ScanParameters) -> tuple[Tensor, Tensor]:
-    """Scan s (N, L, e) from `state` (N, e, 16); return y (N, L, e) and the last state."""
-    pictures, length, channels = s.shape
-    A = -torch.exp(p.A_log)  # (e, 16)
-    r, B, C = torch.split(s @ p.x_proj.T, [p.rank, STATE_SIZE, STATE_SIZE], dim=-1)
-    dt = F.softplus(r @ p.dt_proj.T + p.dt_bias)
-
-    states = _STATES_PER_STEP.get(s.device.type, _STATES_PER_STEP["cuda"])
-    chunks = max(1, min(length, states // (pictures * channels * STATE_SIZE)))
-    steps = -(-length // chunks)
-    chunks = -(-length // steps)
-
-    def cut(t: Tensor) -> Tensor:
-        """(N, L, c) -> (N, chunks, steps, c); padded by dt = 0, which does nothing."""
-        t = F.pad(t, (0, 0, 0, chunks * steps - length))
-        return t.reshape(pictures, chunks, steps, -1)
-
-    dt, drive, B, C = cut(dt), cut(dt * s), cut(B), cut(C)
-
-    # Every chunk from a zero state.
-    h = s.new_zeros(pictures, chunks, channels, STATE_SIZE)
-    outputs = []
-    for t in range(steps):
-        decay = torch.exp(dt[:, :, t, :, None] * A)
-        h = torch.addcmul(decay * h, drive[:, :, t, :, None], B[:, :, t, None, :])
-        outputs.append((h @ C[:, :, t, :, None]).squeeze(-1))
-    y = torch.stack(outputs, dim=2)  # (N, chunks, steps, e)
-
-    # What enters each chunk, and what is left of it at each step.
-    elapsed = dt.cumsum(dim=2)
-    entering, state = _states_between_chunks(torch.exp(elapsed[:, :, -1, :, None] * A), h, state)
-    y = y + _decayed(entering, elapsed, A, C, states)
-
-    y = y.reshape(pictures, chunks * steps, channels)[:, :length]
-    return y + p.D * s, state
+def _gradients(
+    x: Tensor, p: ScanParameters, entering: list[Tensor], gy: Tensor
+) -> tuple[Tensor, ...]:
+    """Gradients of x and of every parameter, from that of y and the chunks' entering states."""
+    A, D = _decay_rates(p), p.D[:, None]
+    lines, upstream, out = _Lines.of(x), _Lines.of(gy), _Lines.like(x)
+    projections = [w.detach().requires_grad_() for w in p[:3]]
+    gradients = ScanParameters(*(torch.zeros_like(w) for w in p))
+    adjoint = x.new_zeros(4, len(x), STATE_SIZE, x.shape[-1])
+    for segment, states in zip(reversed(_segments(x)), reversed(entering), strict=True):
+        s, gy_s = lines.gather(segment).requires_grad_(), upstream.gather(segment)
+        with torch.enable_grad():
+            inputs = _project(s, segment, *projections)
+        known = Inputs(*(t.detach() for t in inputs))
+        ginputs, gA_log, adjoint = scan_chunks_backward(known, A, states, gy_s, adjoint)
+        gs, *gprojections = torch.autograd.grad(inputs, [s, *projections], ginputs)
+        out.add(gs.addcmul_(D, gy_s), segment)
+        gD = (gy_s * s.detach()).sum((0, 2))
+        for total, g in zip(gradients, (*gprojections, gA_log.mT, gD), strict=True):
+            total += g
+    return out.joined(x.shape), *gradients
 
 
-def _states_between_chunks(decay: Tensor, end: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Prefix scan over chunks, by doubling.
-
-    From each chunk's decay and end state, both (N, chunks, e, 16), and the state before the first,
-    give the state that enters each chunk and the one that leaves the last.
-    """
-    end = torch.cat([end[:, :1] + decay[:, :1] * state[:, None], end[:, 1:]], dim=1)
-    distance = 1
-    while distance < end.shape[1]:
-        end = torch.cat(
-            [
-                end[:, :distance],
-                torch.addcmul(end[:, distance:], decay[:, distance:], end[:, :-distance]),
-            ],
-            dim=1,
-        )
-        decay = torch.cat([decay[:, :distance], decay[:, distance:] * decay[:, :-distance]], dim=1)
-        distance *= 2
-    return torch.cat([state[:, None], end[:, :-1]], dim=1), end[:, -1]
+def _decay_rates(p: ScanParameters) -> Tensor:
+    """Arrange A as the states lie: (4, 1, 16, e)."""
+    return -torch.exp(p.A_log).mT[:, None].contiguous()
 
 
-def _decayed(entering: Tensor, elapsed: Tensor, A: Tensor, C: Tensor, states: int) -> Tensor:
-    """Give what is left of the entering states at every step: C exp(A elapsed) h."""
-    block = max(1, states // entering.numel())
-    pieces = []
-    for start in range(0, elapsed.shape[2], block):
-        part = slice(start, start + block)
-        left = torch.exp(elapsed[:, :, part, :, None] * A) * entering[:, :, None]
-        pieces.append((left @ C[:, :, part, :, None]).squeeze(-1))
-    return torch.cat(pieces, dim=2)
+class _Segment(NamedTuple):
+    """A part of each sequence, cut into chunks; the last chunk is padded."""
+
+    start: int
+    stop: int
+    chunks: int
+    steps: int
+
+    @property
+    def padding(self) -> int:
+        """Steps after the end, fewer than a chunk's."""
+        return self.chunks * self.steps - (self.stop - self.start)
+
+
+def _segments(x: Tensor) -> list[_Segment]:
+    """Cut sequences so that a step of all chunks updates as many states as the device likes."""
+    pictures, height, width, channels = x.shape
+    length = height * width
+    states = _STATES_PER_STEP.get(x.device.type, _STATES_PER_STEP["cuda"])
+    chunks = max(1, states // max(1, 4 * pictures * STATE_SIZE * channels))
+    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, -(-length // chunks)))
+    starts = range(0, length, chunks * steps)
+    stops = [*starts[1:], length]
+    return [
+        _Segment(start, stop, -(-(stop - start) // steps), steps)
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+class _Lines(NamedTuple):
+    """Pictures as sequences, (N, H W, e): row after row, and column after column."""
+
+    rows: Tensor
+    columns: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> _Lines:
+        """Arrange pictures (N, H, W, e); the columns are a copy."""
+        return cls(x.flatten(1, 2), x.transpose(1, 2).flatten(1, 2))
+
+    @classmethod
+    def like(cls, x: Tensor) -> _Lines:
+        """Zeros for pictures (N, H, W, e)."""
+        return cls(*(torch.zeros_like(x).flatten(1, 2) for _ in range(2)))
+
+    def gather(self, segment: _Segment) -> Tensor:
+        """Take a part of the four sequences: (steps, 4, N chunks, e), contiguous, zeros at the end.
+
+        Directions: rows, columns, rows reversed, columns reversed.
+        """
+        forwards, mirrored = self._slices(segment)
+        parts = [line[:, forwards] for line in self]
+        parts += [line[:, mirrored].flip(1) for line in self]
+        s = F.pad(torch.stack(parts), (0, 0, 0, segment.padding))
+        pictures, channels = len(self.rows), s.shape[-1]
+        s = s.view(4, pictures * segment.chunks, segment.steps, channels)
+        return s.movedim(2, 0).contiguous()
+
+    def add(self, part: Tensor, segment: _Segment) -> None:
+        """Add what `gather` would take."""
+        forwards, mirrored = self._slices(segment)
+        pictures, channels = len(self.rows), part.shape[-1]
+        part = part.movedim(0, 2).reshape(4, pictures, -1, channels)
+        part = part[:, :, : segment.stop - segment.start]
+        for line, ahead, back in zip(self, part[:2], part[2:], strict=True):
+            line[:, forwards] += ahead
+            line[:, mirrored] += back.flip(1)
+
+    def _slices(self, segment: _Segment) -> tuple[slice, slice]:
+        length = self.rows.shape[1]
+        mirrored = slice(length - segment.stop, length - segment.start)
+        return slice(segment.start, segment.stop), mirrored
+
+    def joined(self, shape: torch.Size) -> Tensor:
+        """Add both as pictures of a shape (N, H, W, e)."""
+        pictures, height, width, channels = shape
+        columns = self.columns.view(pictures, width, height, channels).transpose(1, 2)
+        return self.rows.view(shape).add_(columns)
+
+
+def _project(
+    s: Tensor, segment: _Segment, x_proj: Tensor, dt_proj: Tensor, dt_bias: Tensor
+) -> Inputs:
+    """Project pixels (steps, 4, N chunks, e) to steps, what they drive, B and C."""
+    r, B, C = torch.split(s @ x_proj.mT, [dt_proj.shape[-1], STATE_SIZE, STATE_SIZE], dim=-1)
+    dt = F.softplus(r @ dt_proj.mT + dt_bias[:, None])
+    if segment.padding:  # a step of zero does nothing
+        dt[-segment.padding :, :, segment.chunks - 1 :: segment.chunks] = 0
+    return Inputs(dt, dt * s, B, C)
