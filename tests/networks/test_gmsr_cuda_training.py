@@ -105,6 +105,35 @@ def test_depthwise_convolution(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 10), (10, 40), (31, 124), (62, 31), (93, 31)])
+def test_linear_layer(
+    emulated: FusedOperators, inputs: int, outputs: int, shape: tuple[int, int, int]
+) -> None:
+    leaves = (torch.randn(*shape, inputs), torch.randn(outputs, inputs))
+
+    def run(operators: Operators, t: Tensors) -> Tensors:
+        layer = nn.Linear(inputs, outputs, bias=False)
+        del layer.weight
+        layer.weight = t[1]  # type: ignore[assignment]
+        return (operators.project(layer, t[0]),)
+
+    check(run, emulated, leaves)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 33, 70)])
+def test_convolution_of_the_maps(emulated: FusedOperators, shape: tuple[int, int, int]) -> None:
+    leaves = (torch.rand(shape[0], 2, *shape[1:]), torch.randn(1, 2, 7, 7))
+
+    def run(operators: Operators, t: Tensors) -> Tensors:
+        conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        del conv.weight
+        conv.weight = t[1]  # type: ignore[assignment]
+        return (operators.convolve_maps(conv, t[0]),)
+
+    check(run, emulated, leaves)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("channels", CHANNELS)
 def test_pooled_gradients(
     emulated: FusedOperators, channels: int, shape: tuple[int, int, int]
@@ -122,11 +151,8 @@ def test_ties_share_the_gradient(emulated: FusedOperators) -> None:
 @needs_gpu
 @pytest.mark.parametrize("shape", [*SHAPES, (20, 64, 64)])
 def test_the_networks_gradient_on_a_gpu(
-    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+    shape: tuple[int, int, int],
 ) -> None:
-    # The 7x7 convolution is PyTorch's.
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     torch.manual_seed(0)
     network = GMSRNet(drop_path=0).cuda().train()
     rgb = torch.rand(shape[0], 3, *shape[1:], device="cuda")

@@ -13,6 +13,7 @@ from napari_gmsr.errors import EngineError
 from napari_gmsr.scan import ScanParameters, fused, reference, selective_scan_2d
 from napari_gmsr.scan.cuda import nvrtc
 from napari_gmsr.scan.cuda.kernels import Layout, backward_program, forward_program
+from napari_gmsr.scan.cuda.linear import linear_program
 
 gpu = pytest.mark.gpu
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -43,7 +44,8 @@ def emulate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], fu
 
     def kernels(channels: int, rank: int) -> fused.ScanKernels:
         layout = Layout(channels, rank)
-        programs = forward_program(layout), backward_program(layout)
+        projection = linear_program(channels, 2 * layout.row)
+        programs = forward_program(layout), backward_program(layout), projection
         return fused.ScanKernels(layout, *(EmulatedKernels(p, compiler, folder) for p in programs))
 
     return kernels
@@ -86,7 +88,8 @@ def test_nvrtc_compiles_the_kernels(
     if architecture not in architectures:
         pytest.skip(f"this NVRTC does not know sm_{architecture}")
     monkeypatch.setattr(nvrtc, "_cache_folder", lambda: tmp_path / "new" / "kernels")
-    programs = forward_program(Layout(40, 2)), backward_program(Layout(40, 2))
+    layout = Layout(40, 2)
+    programs = forward_program(layout), backward_program(layout), linear_program(40, 72)
     cubins = [program.compile(architecture) for program in programs]
     assert all(cubin.startswith(b"\x7fELF") for cubin in cubins)
     monkeypatch.setattr(nvrtc, "_compile", lambda *_: pytest.fail("compiled again"))

@@ -56,6 +56,11 @@ class Operators:
         """Scan in four directions; (N, H, W, e) -> (N, H, W, e)."""
         return selective_scan_2d(x, parameters, self.engine)
 
+    def project(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        """Linear layer without bias; (N, H, W, c) -> (N, H, W, outputs)."""
+        projected: Tensor = layer(x)
+        return projected
+
     def normalise(self, norm: nn.LayerNorm, a: Tensor) -> Tensor:
         """LayerNorm over channels; (N, H, W, c) -> (N, H, W, c)."""
         normed: Tensor = norm(a)
@@ -70,6 +75,11 @@ class Operators:
         """LayerNorm of y times SiLU of z; (N, H, W, e) each."""
         gated: Tensor = norm(y) * F.silu(z)
         return gated
+
+    def convolve_maps(self, conv: nn.Conv2d, maps: Tensor) -> Tensor:
+        """7x7 convolution; (N, 2, H, W) -> (N, 1, H, W)."""
+        convolved: Tensor = conv(maps)
+        return convolved
 
     def pool_gradients(self, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of features (N, H, W, c), normalised to [0, 1] for each picture, and pooled.
@@ -175,11 +185,11 @@ class GradientMambaBlock(nn.Module):
         self, x: Tensor, spatial_attention: SpatialGradientAttention, operators: Operators
     ) -> Tensor:
         """(N, H, W, c_in) -> (N, H, W, c)."""
-        a: Tensor = self.expand(x)
+        a = operators.project(self.expand, x)
         maps, mean, maximum = operators.pool_gradients(a)
         branches = [
             self.vss(a, operators),
-            spatial_attention(a, maps),
+            spatial_attention(a, maps, operators),
             self.spectral_attention(a, mean, maximum),
         ]
         return a + F.gelu(self.fuse(torch.cat(branches, dim=-1)))
@@ -249,10 +259,9 @@ class SS2D(nn.Module):
 
     def forward(self, x: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
-        x, z = self.in_proj(x).chunk(2, dim=-1)  # (N, H, W, e) each
+        x, z = operators.project(self.in_proj, x).chunk(2, dim=-1)  # (N, H, W, e) each
         y = operators.scan(operators.convolve(self.depthwise, x), self.scan_parameters)
-        out: Tensor = self.out_proj(operators.gate(self.norm, y, z))
-        return out
+        return operators.project(self.out_proj, operators.gate(self.norm, y, z))
 
     @property
     def scan_parameters(self) -> ScanParameters:
@@ -267,9 +276,9 @@ class SpatialGradientAttention(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
-    def forward(self, a: Tensor, maps: Tensor) -> Tensor:
+    def forward(self, a: Tensor, maps: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c), and the maps of `Operators.pool_gradients` -> (N, H, W, c)."""
-        return a * torch.sigmoid(self.conv(maps)).movedim(1, -1)
+        return a * torch.sigmoid(operators.convolve_maps(self.conv, maps)).movedim(1, -1)
 
 
 class SpectralGradientAttention(nn.Module):

@@ -6,6 +6,7 @@ Sums run in a fixed order, so that two runs give the same bits.
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 from typing import Any
 
 import torch
@@ -15,11 +16,13 @@ from torch.autograd.function import once_differentiable
 from napari_gmsr.networks.cuda.kernels import (
     BlockLayout,
     attention_program,
+    convolution_program,
     depthwise_program,
     norm_program,
 )
 from napari_gmsr.networks.gmsr import Operators
 from napari_gmsr.scan.cuda.kernels import DeviceKernels, Kernels, Program
+from napari_gmsr.scan.cuda.linear import linear, linear_gradients, linear_program
 
 __all__ = ["FusedOperators"]
 
@@ -30,6 +33,12 @@ class FusedOperators(Operators):
     def kernels(self, program: Program, device: torch.device) -> Kernels:
         """Give a program's kernels."""
         return _kernels(program, device)
+
+    def project(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        """Linear layer without bias; (N, H, W, c) -> (N, H, W, outputs)."""
+        kernels = self.kernels(linear_program(*layer.weight.shape[::-1]), x.device)
+        out: Tensor = _Linear.apply(kernels, x, layer.weight)  # type: ignore[no-untyped-call]
+        return out
 
     def normalise(self, norm: nn.LayerNorm, a: Tensor) -> Tensor:
         """LayerNorm over channels; (N, H, W, c) -> (N, H, W, c)."""
@@ -48,6 +57,12 @@ class FusedOperators(Operators):
         kernels = self.kernels(norm_program(y.shape[-1], gated=True), y.device)
         gated: Tensor = _GatedNorm.apply(kernels, norm.eps, y, z, norm.weight, norm.bias)  # type: ignore[no-untyped-call]
         return gated
+
+    def convolve_maps(self, conv: nn.Conv2d, maps: Tensor) -> Tensor:
+        """7x7 convolution; (N, 2, H, W) -> (N, 1, H, W)."""
+        kernels = self.kernels(convolution_program(), maps.device)
+        out: Tensor = _MapConvolution.apply(kernels, maps, conv.weight)  # type: ignore[no-untyped-call]
+        return out
 
     def pool_gradients(self, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of features, normalised and pooled: see `Operators.pool_gradients`."""
@@ -113,6 +128,54 @@ def _pixelwise(z: Tensor) -> Tensor:
     step = z.stride(2)
     even = z.stride(3) == 1 and (h == 1 or z.stride(1) == w * step)
     return z if even and (n == 1 or z.stride(0) == h * w * step) else z.contiguous()
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, kernels: Kernels, x: Tensor, weight: Tensor) -> Tensor:
+        x, weight = x.contiguous(), weight.contiguous()
+        ctx.kernels = kernels
+        ctx.save_for_backward(x, weight)
+        return linear(kernels, x, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        return None, *linear_gradients(ctx.kernels, x, weight, gradient.contiguous())
+
+
+class _MapConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, kernels: Kernels, maps: Tensor, weight: Tensor) -> Tensor:
+        maps, weight = maps.contiguous(), weight.contiguous()
+        ctx.kernels = kernels
+        ctx.save_for_backward(maps, weight)
+        pictures, _, height, width = maps.shape
+        out = maps.new_empty(pictures, 1, height, width)
+        if maps.numel():
+            arguments = (maps, weight, out, height, width)
+            kernels.launch("convolve_maps", _tiles(maps), 256, 0, arguments)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        maps, weight = ctx.saved_tensors
+        gmaps = torch.empty_like(maps)
+        grid = _tiles(maps)
+        partials = maps.new_empty(prod(grid), *weight.shape)
+        if maps.numel():
+            arrays = (maps, weight, gradient.contiguous(), gmaps, partials)
+            arguments = (*arrays, *maps.shape[2:])
+            ctx.kernels.launch("convolve_maps_backward", grid, 256, 0, arguments)
+        return None, gmaps, partials.sum(0)
+
+
+def _tiles(maps: Tensor) -> tuple[int, int, int]:
+    """Blocks, as in convolve_maps.cu."""
+    pictures, _, height, width = maps.shape
+    return -(-width // 32), -(-height // 32), pictures
 
 
 class _Norm(torch.autograd.Function):

@@ -30,6 +30,7 @@ from napari_gmsr.scan.cuda.kernels import (
     backward_program,
     forward_program,
 )
+from napari_gmsr.scan.cuda.linear import linear, linear_gradients, linear_kernels
 from napari_gmsr.scan.cuda.nvrtc import nvrtc_version, supported_architectures
 from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
 
@@ -107,6 +108,8 @@ class ScanKernels(NamedTuple):
     layout: Layout
     forward: Kernels
     backward: Kernels
+    projection: Kernels
+    """The linear layer to a pair of directions' B, C and r, for the backward pass."""
 
 
 @cache
@@ -117,6 +120,7 @@ def scan_kernels(channels: int, rank: int, device: torch.device) -> ScanKernels:
         layout,
         DeviceKernels(forward_program(layout), device),
         DeviceKernels(backward_program(layout), device),
+        linear_kernels(channels, 2 * layout.row, device),
     )
 
 
@@ -166,7 +170,7 @@ def scan(
     y = torch.empty_like(x)
     if not x.numel():
         return y
-    layout, forward, _ = kernels
+    layout, forward = kernels[:2]
     groups, pairs, _ = layout.forward
     projection, rates, dt_proj, dt_bias, skip = weights
     if chunk_length is None:
@@ -206,7 +210,7 @@ def scan_gradients(
     """Gradients of x and of the five parameters, from that of y; both (N, H, W, e) contiguous."""
     if not x.numel():
         return torch.empty_like(x), *(torch.zeros_like(t) for t in p)  # type: ignore[return-value]
-    layout, _, backward = kernels
+    layout, _, backward, projection = kernels
     channels, rank = layout.channels, layout.rank
     groups, pairs = layout.backward
     weights = _projection(layout, p.x_proj)
@@ -218,7 +222,7 @@ def scan_gradients(
     for columns in (0, 1):
         walk = _walk(x, columns, TILE)
         weight = weights[columns::2].flatten(0, 1)
-        projected = pixels @ weight.T
+        projected = linear(projection, pixels, weight)
         states = x.new_empty(2, 2, walk.total, STATE_SIZE, channels)  # the adjoint's come second
         sums = x.new_empty(2, walk.total, channels)
         common = (x, gy, projected, rates, dt_proj, dt_bias)
@@ -242,8 +246,8 @@ def scan_gradients(
             (*common, skip, states, gx, gprojected, partials, walk, rounds),
         )
         gcoefficients[columns::2] = partials.sum(1)
-        gx.view(-1, channels).addmm_(gprojected, weight)
-        gweights[columns::2] = _sum_of_outer_products(gprojected, pixels).view(2, -1, channels)
+        _, gweight = linear_gradients(projection, pixels, weight, gprojected, gx.view(-1, channels))
+        gweights[columns::2] = gweight.view(2, -1, channels)
     grates, gskip, gbias = torch.split(gcoefficients, [STATE_SIZE, 1, 1 + rank], dim=1)
     return (
         gx,
@@ -286,16 +290,3 @@ def _coefficients(p: ScanParameters) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Decay rates for powers of two, and the other weights, contiguous."""
     rates = torch.exp(p.A_log) * -_LOG2E
     return rates.contiguous(), p.dt_proj.contiguous(), p.dt_bias.contiguous(), p.D.contiguous()
-
-
-def _sum_of_outer_products(a: Tensor, b: Tensor, parts: int = 256) -> Tensor:
-    """a.T @ b for very long a and b: by parts that fill the card, then summed in a fixed order."""
-    length = len(a) // parts
-    body = parts * length
-    rest = a[body:].T @ b[body:]
-    if not length:
-        return rest
-    products = torch.bmm(
-        a[:body].view(parts, length, -1).transpose(1, 2), b[:body].view(parts, length, -1)
-    )
-    return products.sum(0) + rest

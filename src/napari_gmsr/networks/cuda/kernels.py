@@ -20,6 +20,7 @@ __all__ = [
     "Provider",
     "attention_program",
     "block_program",
+    "convolution_program",
     "depthwise_program",
     "norm_program",
     "on_device",
@@ -137,6 +138,11 @@ def norm_program(channels: int, *, gated: bool) -> Program:
     """Return `normalise` and `normalise_backward` for a number of channels."""
     files = tuple(Path(__file__).parent / f"{name}.cu" for name in ("lanes", "norm"))
     return Program(files, (("CHANNELS", channels), ("GATED", int(gated))))
+
+
+def convolution_program() -> Program:
+    """Return `convolve_maps` and `convolve_maps_backward`."""
+    return Program((Path(__file__).parent / "convolve_maps.cu",), ())
 
 
 def depthwise_program(channels: int) -> Program:
