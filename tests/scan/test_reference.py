@@ -68,18 +68,16 @@ def test_segments_and_chunks_change_nothing(
     p = random_parameters(e=4, rank=1, dtype=torch.float64)
     x = torch.randn(2, height, width, 4, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(reference._STATES_PER_STEP, "cpu", states)
+        patch.setitem(reference._STATES_AND_STEPS, "cpu", (states, steps))
         patch.setattr(reference, "_FEWEST_STEPS", 1)
-        patch.setattr(reference, "_MOST_STEPS", steps)
         cut = reference.selective_scan_2d(x, p)
     torch.testing.assert_close(cut, torch.from_numpy(naive(x.numpy(), p)))
 
 
 def test_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over several segments of several chunks, the last one padded."""
-    monkeypatch.setitem(reference._STATES_PER_STEP, "cpu", 3 * 4 * 16 * 2)
+    monkeypatch.setitem(reference._STATES_AND_STEPS, "cpu", (3 * 4 * 16 * 2, 2))
     monkeypatch.setattr(reference, "_FEWEST_STEPS", 1)
-    monkeypatch.setattr(reference, "_MOST_STEPS", 2)
     p = random_parameters(e=2, rank=1, dtype=torch.float64)
     x = torch.randn(1, 3, 4, 2, dtype=torch.float64, requires_grad=True)
     weights = [w.requires_grad_() for w in p]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from napari_gmsr.scan.elementwise import elementwise
+from napari_gmsr.scan.elementwise import Elementwise, elementwise
 
 __all__ = ["Inputs", "scan_chunks", "scan_chunks_backward"]
 
@@ -51,18 +51,18 @@ def scan_chunks(inputs: Inputs, A: Tensor, state: Tensor) -> tuple[Tensor, Tenso
     state : Tensor
         (4, N, 16, e): after the last chunk.
     """
-    advance = elementwise(A).advance
-    steps = _steps(inputs)
-    h = A.new_zeros(*inputs.dt.shape[1:3], *A.shape[2:])
+    f = elementwise(A)
+    rates, steps = f.pack(A), _steps(f, inputs)
+    h = f.pack(A.new_zeros(*inputs.dt.shape[1:3], *A.shape[2:]))
     for dt, u, B in steps:
-        h = advance(h, dt, A, u, B)
-    entering, state = _join(_decay(inputs, A), h, state)
+        h = f.advance(h, dt, rates, u, B)
+    entering, state = _join(_decay(inputs, A), f.unpack(h), state)
 
     y = torch.empty_like(inputs.u)
-    h = entering
+    h = f.pack(entering)
     for (dt, u, B), C, out in zip(steps, _rows(inputs.C), _rows(y), strict=True):
-        h = advance(h, dt, A, u, B)
-        torch.bmm(C, h.flatten(0, 1), out=out)
+        h = f.advance(h, dt, rates, u, B)
+        torch.bmm(C, f.unpack(h).flatten(0, 1), out=out)
     return y, entering, state
 
 
@@ -89,43 +89,47 @@ def scan_chunks_backward(
     adjoint : Tensor
         (4, N, 16, e): gradient of the state before the first chunk.
     """
-    advance, retreat = elementwise(A)
-    steps = _steps(inputs)
-    upstream = list(zip(gy[:, :, :, None].unbind(), inputs.C[..., None].unbind(), strict=True))
+    f = elementwise(A)
+    rates, steps = f.pack(A), _steps(f, inputs)
+    # The adjoint goes from the last step to the first, by the step after each.
+    none = torch.zeros_like(steps[0][0])
+    later = [*(dt for dt, _, _ in steps[1:]), none]
+    sources = [f.pack(gy)[:, :, :, None].unbind(), f.spread(inputs.C)[..., None].unbind()]
+    backwards = list(zip(later, *sources, strict=True))[::-1]
 
-    # From the future: every chunk as if nothing followed, then joined from the last to the first.
-    zero = A.new_zeros(())
-    g, later = torch.zeros_like(entering), zero
-    for (dt, _, _), (gy_t, C) in zip(reversed(steps), reversed(upstream), strict=True):
-        g, later = advance(g, later, A, gy_t, C), dt
-    g = advance(g, later, A, zero, zero)
-    g, adjoint = _join_reversed(_decay(inputs, A), g, adjoint)
+    # Every chunk as if nothing followed; then joined.
+    g = f.pack(torch.zeros_like(entering))
+    for dt, gy_t, C in backwards:
+        g = f.advance(g, dt, rates, gy_t, C)
+    g = f.advance(g, steps[0][0], rates, none, C)
+    g, adjoint = _join_reversed(_decay(inputs, A), f.unpack(g), adjoint)
 
-    states = [entering]
+    states = [f.pack(entering)]
     for dt, u, B in steps:
-        states.append(advance(states[-1], dt, A, u, B))
+        states.append(f.advance(states[-1], dt, rates, u, B))
 
     gradients = Inputs(*(torch.empty_like(t) for t in inputs))
     gA_log = torch.zeros_like(entering)
-    B_rows, u_columns, gy_columns = _rows(inputs.B), _columns(inputs.u), _columns(gy)
+    dts, B_rows, u_columns = inputs.dt[:, :, :, None], _rows(inputs.B), _columns(inputs.u)
+    gy_columns = _columns(gy)
     gu, gB, gC = _rows(gradients.u), _columns(gradients.B), _columns(gradients.C)
-    for t in reversed(range(len(steps))):
-        g = g.addcmul_(*upstream[t])
-        batch = g.flatten(0, 1)
+    g = f.pack(g)
+    for t, (dt, gy_t, C) in zip(range(len(steps) - 1, -1, -1), backwards, strict=True):
+        g = f.advance(g, dt, rates, gy_t, C)
+        batch = f.unpack(g).flatten(0, 1)
         torch.bmm(B_rows[t], batch, out=gu[t])
         torch.bmm(batch, u_columns[t], out=gB[t])
-        torch.bmm(states.pop().flatten(0, 1), gy_columns[t], out=gC[t])
-        dt = steps[t][0]
-        g, gexponent = retreat(g, dt, A, states[-1])
-        gA_log.addcmul_(gexponent, dt)
+        torch.bmm(f.unpack(states.pop()).flatten(0, 1), gy_columns[t], out=gC[t])
+        gexponent = f.unpack(f.weigh(g, steps[t][0], rates, states[-1]))
+        gA_log.addcmul_(gexponent, dts[t])
         torch.sum(gexponent, 2, out=gradients.dt[t])
     return gradients, gA_log.sum(1), adjoint
 
 
-def _steps(inputs: Inputs) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _steps(f: Elementwise, inputs: Inputs) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Step, drive and B of every step, with the axes of states: (4, M, 16 or 1, e or 1)."""
-    dt, u = (t[:, :, :, None].unbind() for t in (inputs.dt, inputs.u))
-    return list(zip(dt, u, inputs.B[..., None].unbind(), strict=True))
+    dt, u = (f.pack(t)[:, :, :, None].unbind() for t in (inputs.dt, inputs.u))
+    return list(zip(dt, u, f.spread(inputs.B)[..., None].unbind(), strict=True))
 
 
 def _rows(t: Tensor) -> tuple[Tensor, ...]:

@@ -27,11 +27,10 @@ from napari_gmsr.scan.recurrence import Inputs, scan_chunks, scan_chunks_backwar
 
 __all__ = ["selective_scan_2d"]
 
-# States that one step of the loop over a chunk updates: enough to fill a GPU, few enough to stay in
-# its cache, or in a CPU's.
-_STATES_PER_STEP = {"cuda": 1 << 22, "cpu": 1 << 19}
-# Steps of a chunk: the more, the less it costs to join chunks; memory grows with them.
-_FEWEST_STEPS, _MOST_STEPS = 16, 64
+# States that one step of the loop over chunks updates, enough to fill a GPU, few enough to stay in a
+# CPU's cache; and steps of a chunk, of which more make joining chunks cheaper and take more memory.
+_STATES_AND_STEPS = {"cuda": (1 << 23, 32), "cpu": (1 << 19, 64)}
+_FEWEST_STEPS = 16
 
 
 def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
@@ -134,9 +133,9 @@ def _segments(x: Tensor) -> list[_Segment]:
     """Cut sequences so that a step of all chunks updates as many states as the device likes."""
     pictures, height, width, channels = x.shape
     length = height * width
-    states = _STATES_PER_STEP.get(x.device.type, _STATES_PER_STEP["cuda"])
+    states, most = _STATES_AND_STEPS.get(x.device.type, _STATES_AND_STEPS["cuda"])
     chunks = max(1, states // max(1, 4 * pictures * STATE_SIZE * channels))
-    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, -(-length // chunks)))
+    steps = min(most, max(_FEWEST_STEPS, -(-length // chunks)))
     starts = range(0, length, chunks * steps)
     stops = [*starts[1:], length]
     return [
