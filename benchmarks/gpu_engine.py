@@ -2,10 +2,11 @@
 
 Random weights and random pictures; medians of repeated runs after warm-up, from CUDA events around
 the whole call, launches included. A training step is measured as it is and captured in a CUDA
-graph. Memory is PyTorch's peak of allocated memory, weights and picture included.
+graph. Memory is PyTorch's peak of allocated memory, weights and picture included. Apart from these,
+PyTorch's profiler gives each kernel's time in two evaluations and a training step.
 Writes ``benchmarks/results/gpu_engine.json``.
 
-    python benchmarks/gpu_engine.py [--repeats N] [--output FILE]
+    python benchmarks/gpu_engine.py [--repeats N] [--output FILE] [--commit HASH]
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from torch.nn.functional import l1_loss
 
+from napari_gmsr.networks import CapturedStep
 from napari_gmsr.networks.gmsr import GMSRNet
 from napari_gmsr.scan.cuda.nvrtc import nvrtc_version
 
 PICTURES = ((128, 128), (256, 256), (512, 482), (1392, 1040), (2048, 2048), (4096, 4096))
+PROFILED = ((512, 482), (2048, 2048))
 BATCHES = ((20, 128), (64, 64))
 RESULTS = Path(__file__).parent / "results" / "gpu_engine.json"
 GIB = 1 << 30
@@ -65,36 +69,64 @@ def evaluation(network: GMSRNet, height: int, width: int, repeats: int) -> dict[
     return {"height": height, "width": width, **row}
 
 
-def training(patches: int, side: int, repeats: int, *, captured: bool) -> dict[str, object]:
+def training_step(patches: int, side: int, *, captured: bool) -> Callable[[], object]:
     """One step of the paper's training: forward, L1 loss, backward, Adam."""
     network = GMSRNet().cuda().train()
     network.engine = "fused"
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True, capturable=captured)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
+    step = CapturedStep(network, optimiser, lambda p, c, _: l1_loss(p, c), capture=captured)
     rgb = torch.rand(patches, 3, side, side, device="cuda")
     cube = torch.rand(patches, network.bands, side, side, device="cuda")
+    return lambda: step(rgb, cube)
 
-    def step() -> None:
-        optimiser.zero_grad()
-        (network(rgb) - cube).abs().mean().backward()
-        optimiser.step()
 
-    work: Callable[[], object] = step
+def training(patches: int, side: int, repeats: int, *, captured: bool) -> dict[str, object]:
+    """Time and memory of a training step; captured, memory from the capture on."""
+    step = training_step(patches, side, captured=captured)
     if captured:
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                step()
-        torch.cuda.current_stream().wait_stream(stream)
-        torch.cuda.empty_cache()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            step()
-        work = graph.replay
-    row = measure(work, repeats)
+        step()  # the first is not captured
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        step()
+        peak = torch.cuda.max_memory_allocated() / GIB
+    row = measure(step, repeats)
     if captured:
-        del row["peak_gib"]  # a graph's memory is set aside when it is captured
+        row["peak_gib"] = peak
     return {"patches": patches, "side": side, "captured": captured, **row}
+
+
+def profile(work: Callable[[], object], repeats: int = 3) -> list[dict[str, object]]:
+    """Each kernel's time and launches in one call, the longest first."""
+    for _ in range(3):
+        work()
+    torch.cuda.synchronize()
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profiler:
+        for _ in range(repeats):
+            work()
+        torch.cuda.synchronize()
+    rows: list[dict[str, object]] = [
+        {
+            "kernel": event.key[:120],
+            "ms": event.self_device_time_total / 1000 / repeats,
+            "launches": event.count / repeats,
+        }
+        for event in profiler.key_averages()
+        if event.self_device_time_total
+    ]
+    return sorted(rows, key=lambda row: float(str(row["ms"])), reverse=True)
+
+
+def profiles(network: GMSRNet) -> dict[str, list[dict[str, object]]]:
+    """Profile two evaluations and a training step, not captured."""
+    found = {}
+    with torch.inference_mode():
+        for height, width in PROFILED:
+            picture = torch.rand(1, 3, height, width, device="cuda")
+            found[f"{height}x{width}"] = profile(lambda picture=picture: network(picture))  # type: ignore[misc]
+    patches, side = BATCHES[0]
+    found["training"] = profile(training_step(patches, side, captured=False))
+    return found
 
 
 def main() -> None:
@@ -125,6 +157,7 @@ def main() -> None:
             for batch in BATCHES
             for captured in (False, True)
         ],
+        "profiles": profiles(network),
     }
     text = json.dumps(report, indent=2)
     print(text)

@@ -64,8 +64,8 @@ def test_branches_of_the_first_stage_agree(
         branches = {
             "features": a,
             "vss": block.vss(a, operators),
-            "spatial": network.spatial_attention(a, maps),
-            "spectral": block.spectral_attention(a, mean, maximum),
+            "spatial": a * network.spatial_attention(maps, operators)[..., None],
+            "spectral": a * block.spectral_attention(mean, maximum)[:, None, None],
         }
     for name, ours in branches.items():
         theirs = vectors[f"stage1/{name}/{case}"]

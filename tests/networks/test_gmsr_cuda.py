@@ -92,8 +92,8 @@ def test_each_step_of_a_block(
         wanted = F.silu(ss2d.depthwise(inward.movedim(-1, 1)).movedim(1, -1))
         assert (x - wanted).abs().max() <= 2e-6 * max(1, wanted.abs().max())
         maps, *pooled = Operators("reference").pool_gradients(a)
-        by_space = attention(a, maps, Operators("reference"))
-        by_spectrum = block.spectral_attention(a, *pooled)
+        by_space = a * attention(maps, Operators("reference"))[..., None]
+        by_spectrum = a * block.spectral_attention(*pooled)[:, None, None]
         assert (a * spatial[..., None] - by_space).abs().max() <= 2e-6
         gate = spectral[:, 2 : 2 + width]
         assert (a * gate[:, None, None] - by_spectrum).abs().max() <= 2e-6

@@ -135,6 +135,24 @@ def test_convolution_of_the_maps(emulated: FusedOperators, shape: tuple[int, int
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("channels", CHANNELS)
+def test_fusion(emulated: FusedOperators, channels: int, shape: tuple[int, int, int]) -> None:
+    pictures = shape[0]
+    features = torch.randn(*shape, channels), torch.randn(*shape, channels)
+    gates = torch.rand(*shape), torch.rand(pictures, channels) / 2 + 0.5
+    weights = torch.randn(channels, 3 * channels) * channels**-0.5, torch.randn(channels)
+    kept = torch.arange(pictures) / 0.9  # the first picture's branch is dropped
+
+    def run(operators: Operators, t: Tensors) -> Tensors:
+        layer = nn.Linear(3 * channels, channels)
+        del layer.weight, layer.bias
+        layer.weight, layer.bias = t[4:]  # type: ignore[assignment]
+        return (operators.fuse(layer, t[0], t[1], kept.to(t[0]), t[2], t[3]),)
+
+    check(run, emulated, (*features, *gates, *weights))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("channels", CHANNELS)
 def test_pooled_gradients(
     emulated: FusedOperators, channels: int, shape: tuple[int, int, int]
 ) -> None:

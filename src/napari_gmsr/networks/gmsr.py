@@ -98,6 +98,40 @@ class Operators:
         spectral = torch.cat([spectral, spectral[..., -1:]], dim=-1)
         return maps, spectral.mean(dim=(1, 2)), spectral.amax(dim=(1, 2))
 
+    def fuse(
+        self,
+        layer: nn.Linear,
+        a: Tensor,
+        scanned: Tensor,
+        kept: Tensor,
+        spatial: Tensor,
+        spectral: Tensor,
+    ) -> Tensor:
+        """Concatenate three branches, fuse them and add: a + GELU(layer).
+
+        Parameters
+        ----------
+        layer
+            From 3c to c channels.
+        a, scanned
+            Features and what the scan made of them, (N, H, W, c) each.
+        kept
+            Factor of each picture's scanned branch, (N,).
+        spatial, spectral
+            Gates of a, (N, H, W) and (N, c).
+
+        Returns
+        -------
+        Tensor
+            (N, H, W, c).
+        """
+        branches = [
+            scanned * kept[:, None, None, None],
+            a * spatial[..., None],
+            a * spectral[:, None, None],
+        ]
+        return a + F.gelu(layer(torch.cat(branches, dim=-1)))
+
 
 class GMSRNet(nn.Module):
     """GMSR-Net, (N, 3, H, W) in [0, 1] -> (N, 31, H, W).
@@ -187,16 +221,18 @@ class GradientMambaBlock(nn.Module):
         """(N, H, W, c_in) -> (N, H, W, c)."""
         a = operators.project(self.expand, x)
         maps, mean, maximum = operators.pool_gradients(a)
-        branches = [
+        return operators.fuse(
+            self.fuse,
+            a,
             self.vss(a, operators),
-            spatial_attention(a, maps, operators),
-            self.spectral_attention(a, mean, maximum),
-        ]
-        return a + F.gelu(self.fuse(torch.cat(branches, dim=-1)))
+            self.vss.kept(a),
+            spatial_attention(maps, operators),
+            self.spectral_attention(mean, maximum),
+        )
 
 
 class VSSBlock(nn.Module):
-    """Visual state space block (Fig. 2c): normalise, scan, drop. There is no residual inside.
+    """Visual state space block (Fig. 2c): normalise, scan. There is no residual inside.
 
     Parameters
     ----------
@@ -214,11 +250,15 @@ class VSSBlock(nn.Module):
 
     def forward(self, a: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
-        x: Tensor = self.ss2d(operators.normalise(self.norm, a), operators)
-        if self.training and self.drop_path > 0:
-            keep = 1 - self.drop_path
-            x = x * (torch.rand(len(x), 1, 1, 1, device=x.device) < keep) / keep
-        return x
+        scanned: Tensor = self.ss2d(operators.normalise(self.norm, a), operators)
+        return scanned
+
+    def kept(self, a: Tensor) -> Tensor:
+        """Draw which pictures keep this branch in training, and by what factor it grows; (N,)."""
+        if not self.training or self.drop_path == 0:
+            return a.new_ones(len(a))
+        keep = 1 - self.drop_path
+        return (torch.rand(len(a), device=a.device) < keep).to(a.dtype) / keep
 
 
 class SS2D(nn.Module):
@@ -276,9 +316,9 @@ class SpatialGradientAttention(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
-    def forward(self, a: Tensor, maps: Tensor, operators: Operators) -> Tensor:
-        """(N, H, W, c), and the maps of `Operators.pool_gradients` -> (N, H, W, c)."""
-        return a * torch.sigmoid(operators.convolve_maps(self.conv, maps)).movedim(1, -1)
+    def forward(self, maps: Tensor, operators: Operators) -> Tensor:
+        """From the maps of `Operators.pool_gradients`, (N, 2, H, W), the gate, (N, H, W)."""
+        return torch.sigmoid(operators.convolve_maps(self.conv, maps)).squeeze(1)
 
 
 class SpectralGradientAttention(nn.Module):
@@ -299,10 +339,9 @@ class SpectralGradientAttention(nn.Module):
             nn.Linear(c, c, bias=False), nn.ReLU(), nn.Linear(c, c, bias=False), nn.Sigmoid()
         )
 
-    def forward(self, a: Tensor, mean: Tensor, maximum: Tensor) -> Tensor:
-        """(N, H, W, c), and the rest of `Operators.pool_gradients` -> (N, H, W, c)."""
-        gate = torch.sigmoid(self.fc(mean) + self.fc(maximum))
-        return a * gate[:, None, None]
+    def forward(self, mean: Tensor, maximum: Tensor) -> Tensor:
+        """From the rest of `Operators.pool_gradients`, (N, c) each, the gate, (N, c)."""
+        return torch.sigmoid(self.fc(mean) + self.fc(maximum))
 
 
 def _spatial_difference(a: Tensor, dim: int) -> Tensor:

@@ -18,6 +18,7 @@ from napari_gmsr.networks.cuda.kernels import (
     attention_program,
     convolution_program,
     depthwise_program,
+    fusion_program,
     norm_program,
 )
 from napari_gmsr.networks.gmsr import Operators
@@ -76,6 +77,21 @@ class FusedOperators(Operators):
         )
         mean, maximum = (torch.cat([v, v[:, -1:]], dim=1) for v in pooled)
         return maps, mean, maximum
+
+    def fuse(
+        self,
+        layer: nn.Linear,
+        a: Tensor,
+        scanned: Tensor,
+        kept: Tensor,
+        spatial: Tensor,
+        spectral: Tensor,
+    ) -> Tensor:
+        """Gate, concatenate, fuse and add: see `Operators.fuse`."""
+        kernels = self.kernels(fusion_program(a.shape[-1]), a.device)
+        tensors = (a, scanned, kept, spatial, spectral, layer.weight, layer.bias)
+        fused: Tensor = _Fusion.apply(kernels, *tensors)  # type: ignore[no-untyped-call]
+        return fused
 
 
 @cache
@@ -307,3 +323,52 @@ class _Pooling(torch.autograd.Function):
             (a, maps, shares, extremes, gextremes, gsums, ga, height, width),
         )
         return None, ga
+
+
+class _Fusion(torch.autograd.Function):
+    """The end of a block; the concatenation is made again in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, kernels: Kernels, *inputs: Tensor) -> Tensor:
+        tensors = [t.contiguous() for t in inputs]
+        a = tensors[0]
+        ctx.kernels = kernels
+        ctx.save_for_backward(*tensors)
+        out = torch.empty_like(a)
+        if a.numel():
+            grid, packed, staged = _fusion_layout(kernels, a)
+            arguments = (*tensors, out, prod(a.shape[1:3]))
+            kernels.launch("fuse_branches", grid, 128, packed + staged[0], arguments)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, scanned, _, spatial, spectral, weight, _ = tensors = ctx.saved_tensors
+        width = a.shape[-1]
+        ga, gscanned, gspatial = map(torch.empty_like, (a, scanned, spatial))
+        grid, packed, staged = _fusion_layout(ctx.kernels, a)
+        products = a.new_zeros(len(a), width, 3 * width + 1)
+        if a.numel():
+            partials = a.new_empty(len(a), grid[0], width, 3 * width + 1)
+            results = (ga, gscanned, gspatial, partials)
+            arguments = (*tensors, gradient.contiguous(), *results, prod(a.shape[1:3]))
+            shared_bytes = 2 * packed + sum(staged)
+            ctx.kernels.launch("fuse_branches_backward", grid, 128, shared_bytes, arguments)
+            products = partials.sum(1)
+        # The spectral gate is above 1/2 and the same for all of a picture's pixels.
+        gspectral = (products[:, :, 2 * width : -1] * weight[:, 2 * width :]).sum(1) / spectral
+        total = products.sum(0)
+        return None, ga, gscanned, None, gspatial, gspectral, total[:, :-1], total[:, -1]
+
+
+def _fusion_layout(
+    kernels: Kernels, a: Tensor
+) -> tuple[tuple[int, int, int], int, tuple[int, int]]:
+    """Blocks; bytes of the packed weights, and of the features and gradients of 64 pixels."""
+    pictures, height, width, c = a.shape
+    blocks = -(-2 * kernels.multiprocessors // max(1, pictures))
+    grid = (max(1, min(-(-height * width // 64), blocks)), pictures, 1)
+    in_tiles, out_tiles = -(-(3 * c + 1) // 8), -(-c // 8)
+    staged = (64 * (8 * in_tiles + 4) * 4, 64 * (16 * -(-c // 16) + 4) * 4)
+    return grid, in_tiles * out_tiles * 512, staged

@@ -22,6 +22,7 @@ __all__ = [
     "block_program",
     "convolution_program",
     "depthwise_program",
+    "fusion_program",
     "norm_program",
     "on_device",
 ]
@@ -149,6 +150,16 @@ def depthwise_program(channels: int) -> Program:
     """Return `depthwise`, `depthwise_backward` and `depthwise_transposed`."""
     files = tuple(Path(__file__).parent / f"{name}.cu" for name in ("lanes", "depthwise"))
     return Program(files, (("CHANNELS", channels),))
+
+
+def fusion_program(width: int) -> Program:
+    """Return `fuse_branches` and `fuse_branches_backward` for a number of channels."""
+    files = (
+        SOURCES / "dense.cu",
+        SOURCES / "linear.cu",
+        Path(__file__).parent / "fuse_branches.cu",
+    )
+    return Program(files, (("WIDTH", width), ("IN", 3 * width + 1), ("OUT", width)))
 
 
 @cache

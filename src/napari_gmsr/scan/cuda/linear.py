@@ -27,7 +27,7 @@ def linear_kernels(inputs: int, outputs: int, device: torch.device) -> Kernels:
 
 
 def linear(kernels: Kernels, x: Tensor, weight: Tensor) -> Tensor:
-    """x (..., inputs) @ weight (outputs, inputs).T; both contiguous, without gradients."""
+    """Multiply x (..., inputs) by weight (outputs, inputs).T; contiguous, without gradients."""
     outputs, inputs = weight.shape
     y = x.new_empty(*x.shape[:-1], outputs)
     rows = x.numel() // inputs
