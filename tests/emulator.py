@@ -14,7 +14,7 @@ HEADER = Path(__file__).with_name("emulator.hpp")
 class EmulatedKernels:
     """Runs a program's kernels on CPU tensors, one thread at a time."""
 
-    multiprocessors = 1
+    multiprocessors = 8
 
     def __init__(self, program: Program, compiler: str, folder: Path) -> None:
         source = program.source

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_gmsr.errors import EngineError, InputError
+from napari_gmsr.errors import InputError
 from napari_gmsr.networks import CapturedStep, GMSRNet
 
 gpu = pytest.mark.gpu
@@ -109,7 +109,7 @@ def test_training_resumes_from_a_checkpoint() -> None:
     saved = copy.deepcopy((network.state_dict(), optimiser.state_dict()))
     wanted = run(step, range(6, 12))
     network.load_state_dict(saved[0])
-    optimiser.load_state_dict(saved[1])
+    optimiser.load_state_dict(copy.deepcopy(saved[1]))  # or it would go on in these very tensors
     again = run(step, range(6, 12))
     fresh = make_network("cuda")
     other = adam(fresh, fused=True)
@@ -127,7 +127,3 @@ def test_what_cannot_be_recorded_is_told() -> None:
     step = CapturedStep(network, torch.optim.SGD(network.parameters()), loss)
     with pytest.raises(InputError, match="SGD"):
         step(*batch(0, device="cuda"))
-    looking = CapturedStep(network, adam(network), lambda p, c, _: (p - c).mean() * p.max().item())
-    looking(*batch(0, device="cuda"))
-    with pytest.raises(EngineError, match="recorded"):
-        looking(*batch(0, device="cuda"))

@@ -149,7 +149,8 @@ class CapturedStep:
             raise EngineError(
                 f"the training step could not be recorded as a CUDA graph: {error}",
                 where="training step",
-                fix="Record nothing (capture=False), or keep the loss from looking at values.",
+                fix="Start again and record nothing (capture=False), or with a loss that does not "
+                "look at values.",
             ) from error
         return _Recording(graph, rgb, cube, loss)
 

@@ -22,7 +22,7 @@ from napari_gmsr.networks.cuda.kernels import (
     norm_program,
 )
 from napari_gmsr.networks.gmsr import Operators
-from napari_gmsr.scan.cuda.kernels import DeviceKernels, Kernels, Program
+from napari_gmsr.scan.cuda.kernels import Argument, DeviceKernels, Kernels, Program
 from napari_gmsr.scan.cuda.linear import linear, linear_gradients, linear_program
 
 __all__ = ["FusedOperators"]
@@ -337,7 +337,7 @@ class _Fusion(torch.autograd.Function):
         out = torch.empty_like(a)
         if a.numel():
             grid, packed, staged = _fusion_layout(kernels, a)
-            arguments = (*tensors, out, prod(a.shape[1:3]))
+            arguments: list[Argument] = [*tensors, out, prod(a.shape[1:3])]
             kernels.launch("fuse_branches", grid, 128, packed + staged[0], arguments)
         return out
 

@@ -275,8 +275,10 @@ def _carry(
     arrays: int,
 ) -> None:
     images = walk.total // walk.chunks
-    grid = (2 * images, 2 * layout.channels, arrays)
-    kernels.launch("carry", grid, 1024, 0, (states, sums, rates, walk))
+    many = images * layout.channels * arrays >= 2 * kernels.multiprocessors
+    name, abreast = ("carry_wide", 32) if many else ("carry", 8)
+    grid = (2 * images, STATE_SIZE * layout.channels // abreast, arrays)
+    kernels.launch(name, grid, 1024, 0, (states, sums, rates, walk))
 
 
 def _projection(layout: Layout, x_proj: Tensor) -> Tensor:

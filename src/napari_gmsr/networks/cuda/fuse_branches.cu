@@ -83,7 +83,7 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) fuse_branches_backw
   pack_fusion(shared, weights, bias);
   pack<OUT_TILES, IN_TILES>(transposed, [&](int i, int o) { return o < OUT && i < IN - 1 ? weights[o * (IN - 1) + i] : 0.f; });
   for (int i = tid; i < SIXTEENS * (IN_ROW + OUT_ROW); i += LINEAR_THREADS) features[i] = 0.f;
-  float products[HELD_TILES][4] = {};
+  Products products;
   const float* given = gradient + first * WIDTH;
 
   for (int start = blockIdx.x * SIXTEENS; start < pixels; start += gridDim.x * SIXTEENS) {
@@ -115,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) fuse_branches_backw
     multiply<OUT_TILES, IN_TILES>(
         passed, transposed, [&](int half, int column) { return own_gradients[half * 8 * OUT_ROW + column]; });
     __syncthreads();
-    add_products(products, gradients, features);
+    products.add(gradients, features);
     __syncthreads();
     float by_gate[2] = {};
 #pragma unroll
@@ -143,5 +143,5 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) fuse_branches_backw
       ga[first * WIDTH + at] = fmaf(branches.spatial[start + row], from[WIDTH], fmaf(branches.spectral[channel], from[2 * WIDTH], given[at]));
     }
   }
-  store_products(partials + ((size_t)blockIdx.y * gridDim.x + blockIdx.x) * OUT * IN, products);
+  products.store(partials + ((size_t)blockIdx.y * gridDim.x + blockIdx.x) * OUT * IN);
 }

@@ -59,10 +59,9 @@ __device__ __forceinline__ size_t state_offset(const Walk& walk, int reversed, i
   return ((size_t)reversed * walk.total + chunk) * STATES * CHANNELS;
 }
 
-// From each chunk's own end state (started at zero) to the state that enters it, in place. One block scans eight neighbouring entries
-// of one picture and direction, 128 segments of chunks side by side, in a fixed order. The second array (z = 1) is the adjoint's and
-// runs the other way.
-constexpr int LANES_ABREAST = 8, SEGMENTS = 128;
+// From each chunk's own end state (started at zero) to the state that enters it, in place. One block scans LANES neighbouring entries
+// of one picture and direction, SEGMENTS segments of chunks side by side, in a fixed order. The second array (z = 1) is the adjoint's
+// and runs the other way.
 constexpr int AHEAD = 8;  // chunks that are loaded before any is stored
 
 // Walk from chunk `first` to `last`; where STORE, leave in each the state that enters it.
@@ -93,11 +92,11 @@ __device__ __forceinline__ void sweep(
   }
 }
 
-extern "C" __global__ void __launch_bounds__(1024) carry(
-    float* states, const float* __restrict__ sums, const float* __restrict__ rates, Walk walk) {
-  __shared__ float ends[SEGMENTS][LANES_ABREAST], elapsed[SEGMENTS][LANES_ABREAST];
-  const int lane = threadIdx.x % LANES_ABREAST, segment = threadIdx.x / LANES_ABREAST;
-  const int entry = blockIdx.y * LANES_ABREAST + lane;
+template <int LANES, int SEGMENTS, int HELD>
+__device__ __forceinline__ void carry_over(float* states, const float* __restrict__ sums, const float* __restrict__ rates, const Walk& walk) {
+  __shared__ float ends[SEGMENTS][LANES], elapsed[SEGMENTS][LANES];
+  const int lane = threadIdx.x % LANES, segment = threadIdx.x / LANES;
+  const int entry = blockIdx.y * LANES + lane;
   const int channel = entry % CHANNELS;
   const int image = blockIdx.x / 2, reversed = blockIdx.x % 2;
   const bool descending = (reversed ^ blockIdx.z) != 0;
@@ -112,12 +111,46 @@ extern "C" __global__ void __launch_bounds__(1024) carry(
   const size_t start = descending ? walk.chunks - 1 : 0;
   state += (long long)start * STATES * CHANNELS;
   sum += (long long)start * CHANNELS;
-  float h = 0.f, time = 0.f;
-  sweep<false>(state, sum, direction, first, last, rate, h, time);
+  float h = 0.f, time = 0.f, own[HELD], decay[HELD];
+  if (length <= HELD) {  // few enough to be read once
+#pragma unroll
+    for (int k = 0; k < HELD; ++k) {
+      const bool real = first + k < last;
+      own[k] = real ? state[direction * (first + k) * STATES * CHANNELS] : 0.f;
+      decay[k] = real ? sum[direction * (first + k) * CHANNELS] : 0.f;
+    }
+#pragma unroll
+    for (int k = 0; k < HELD; ++k) {
+      time += decay[k];
+      decay[k] = exp2_fast(rate * decay[k]);
+      h = fmaf(decay[k], h, own[k]);
+    }
+  } else {
+    sweep<false>(state, sum, direction, first, last, rate, h, time);
+  }
   ends[segment][lane] = h;
   elapsed[segment][lane] = time;
   __syncthreads();
   h = 0.f;
   for (int i = 0; i < segment; ++i) h = fmaf(exp2_fast(rate * elapsed[i][lane]), h, ends[i][lane]);
-  sweep<true>(state, sum, direction, first, last, rate, h, time);
+  if (length > HELD) {
+    sweep<true>(state, sum, direction, first, last, rate, h, time);
+    return;
+  }
+#pragma unroll
+  for (int k = 0; k < HELD; ++k) {
+    if (first + k < last) state[direction * (first + k) * STATES * CHANNELS] = h;
+    h = fmaf(decay[k], h, own[k]);
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(1024) carry(
+    float* states, const float* __restrict__ sums, const float* __restrict__ rates, Walk walk) {
+  carry_over<8, 128, 8>(states, sums, rates, walk);
+}
+
+// The same for many pictures, which fill the card with wider blocks.
+extern "C" __global__ void __launch_bounds__(1024) carry_wide(
+    float* states, const float* __restrict__ sums, const float* __restrict__ rates, Walk walk) {
+  carry_over<32, 32, 16>(states, sums, rates, walk);
 }

@@ -38,47 +38,62 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) linear(
 }
 
 // The sum over a block's rows of the products of each of a row's gradients with each of its features, [row][OUT_ROW] and
-// [row][IN_ROW]. The result's tiles of 16 x 8 are shared out among the warps.
-constexpr int PRODUCT_TILES = OUT_HALVES * IN_TILES, HELD_TILES = (PRODUCT_TILES + WARPS - 1) / WARPS;
+// [row][IN_ROW]. Of the result's tiles of 16 x 8 a warp has every WARPS-th row or column, whichever there are more of.
+constexpr bool BY_ROW = OUT_HALVES >= IN_TILES;
+constexpr int HELD_DOWN = BY_ROW ? (OUT_HALVES + WARPS - 1) / WARPS : OUT_HALVES;
+constexpr int HELD_ACROSS = BY_ROW ? IN_TILES : (IN_TILES + WARPS - 1) / WARPS;
 
-__device__ __forceinline__ void add_products(float (&sums)[HELD_TILES][4], const float* gradients, const float* features) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
-#pragma unroll
-  for (int q = 0; q < HELD_TILES; ++q) {
-    const int tile = q * WARPS + warp;
-    if (tile >= PRODUCT_TILES) break;
-    const float* from = gradients + tile / IN_TILES * 16 + g;
-    const float* with = features + tile % IN_TILES * 8 + g;
-#pragma unroll
+struct Products {
+  float sums[HELD_DOWN][HELD_ACROSS][4] = {};
+
+  static __device__ __forceinline__ int down(int m) { return BY_ROW ? m * WARPS + threadIdx.x / 32 : m; }
+  static __device__ __forceinline__ int across(int n) { return BY_ROW ? n : n * WARPS + threadIdx.x / 32; }
+
+  __device__ __forceinline__ void add(const float* gradients, const float* features) {
+    const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll 2
     for (int k = 0; k < SIXTEENS / 8; ++k) {
-      float high[4], low[4];
+      float with[HELD_ACROSS][2], rest[HELD_ACROSS][2];
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float v = from[(8 * k + t + i / 2 * 4) * OUT_ROW + i % 2 * 8];
-        high[i] = leading(v);
-        low[i] = v - high[i];
+      for (int n = 0; n < HELD_ACROSS; ++n)
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const float v = across(n) < IN_TILES ? features[(8 * k + t + 4 * i) * IN_ROW + across(n) * 8 + g] : 0.f;
+          with[n][i] = leading(v);
+          rest[n][i] = v - with[n][i];
+        }
+#pragma unroll
+      for (int m = 0; m < HELD_DOWN; ++m) {
+        if (down(m) >= OUT_HALVES) break;  // the same for all lanes
+        float high[4], low[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float v = gradients[(8 * k + t + i / 2 * 4) * OUT_ROW + down(m) * 16 + g + i % 2 * 8];
+          high[i] = leading(v);
+          low[i] = v - high[i];
+        }
+#pragma unroll
+        for (int n = 0; n < HELD_ACROSS; ++n) {
+          multiply_add(sums[m][n], high, rest[n][0], rest[n][1]);
+          multiply_add(sums[m][n], low, with[n][0], with[n][1]);
+          multiply_add(sums[m][n], high, with[n][0], with[n][1]);
+        }
       }
-      const float v0 = with[(8 * k + t) * IN_ROW], v1 = with[(8 * k + t + 4) * IN_ROW];
-      const float h0 = leading(v0), h1 = leading(v1);
-      multiply_add(sums[q], high, v0 - h0, v1 - h1);
-      multiply_add(sums[q], low, h0, h1);
-      multiply_add(sums[q], high, h0, h1);
     }
   }
-}
 
-__device__ __forceinline__ void store_products(float* to, const float (&sums)[HELD_TILES][4]) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  __device__ __forceinline__ void store(float* to) const {
 #pragma unroll
-  for (int q = 0; q < HELD_TILES; ++q) {
-    const int tile = q * WARPS + warp;
+    for (int m = 0; m < HELD_DOWN; ++m)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int row = tile / IN_TILES * 16 + lane / 4 + i / 2 * 8, column = tile % IN_TILES * 8 + lane % 4 * 2 + i % 2;
-      if (tile < PRODUCT_TILES && row < OUT && column < IN) to[row * IN + column] = sums[q][i];
-    }
+      for (int n = 0; n < HELD_ACROSS; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int row = down(m) * 16 + threadIdx.x % 32 / 4 + i / 2 * 8, column = across(n) * 8 + threadIdx.x % 4 * 2 + i % 2;
+          if (row < OUT && column < IN) to[row * IN + column] = sums[m][n][i];
+        }
   }
-}
+};
 
 // The gradient of x, added to what is there where `onto`; of the weights a block's part each.
 extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) linear_backward(
@@ -90,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) linear_backward(
   const int tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
   pack<OUT_TILES, IN_TILES>(shared, [&](int i, int o) { return o < OUT && i < IN ? weights[o * IN + i] : 0.f; });
   for (int i = tid; i < SIXTEENS * (IN_ROW + OUT_ROW); i += LINEAR_THREADS) features[i] = 0.f;
-  float products[HELD_TILES][4] = {};
+  Products products;
   for (int first = blockIdx.x * SIXTEENS; first < total; first += gridDim.x * SIXTEENS) {
     const int count = min(SIXTEENS, total - first);
     __syncthreads();
@@ -111,7 +126,7 @@ extern "C" __global__ void __launch_bounds__(LINEAR_THREADS) linear_backward(
         float* place = gx + (size_t)(first + row) * IN + column;
         *place = onto ? *place + sums[j][i] : sums[j][i];
       }
-    add_products(products, gradients, features);
+    products.add(gradients, features);
   }
-  store_products(partials + (size_t)blockIdx.x * OUT * IN, products);
+  products.store(partials + (size_t)blockIdx.x * OUT * IN);
 }
