@@ -128,6 +128,31 @@ def gpu_engine() -> str:
     return table(head, rows) + f"{origin}{commit}.*\n"
 
 
+def gpu_profile() -> str:
+    """Each of the fused engine's kernels: time and launches in a picture and in a training step."""
+    found = read("gpu_engine")["profiles"]
+    works = ("512x482", "2048x2048", "training")
+    rows: dict[str, dict[str, list[float]]] = {}
+    for work in works:
+        for one in found[work]:
+            own = re.fullmatch("[a-z_]+", one["kernel"])  # PyTorch's are templates or cuBLAS's
+            row = rows.setdefault(f"`{one['kernel']}`" if own else "PyTorch's", {})
+            for total in (row, rows.setdefault("**sum**", {})):
+                before = total.get(work, [0.0, 0.0])
+                total[work] = [before[0] + one["ms"], before[1] + one["launches"]]
+    last = ("PyTorch's", "**sum**")
+
+    def order(name: str) -> tuple[bool, bool, float]:
+        return name == last[1], name == last[0], -sum(ms for ms, _ in rows[name].values())
+
+    cells = (
+        [name, *(f"{row[w][0]:.2f} ms in {row[w][1]:.0f}" if w in row else "" for w in works)]
+        for name, row in sorted(rows.items(), key=lambda item: order(item[0]))
+    )
+    head = ["kernel", "512x482", "2048x2048", "training, 20 of 128x128"]
+    return table(head, cells) + "\n*`benchmarks/results/gpu_engine.json`, its `profiles`.*\n"
+
+
 def click_to_curve() -> str:
     """Time from a click to the drawn curve."""
     results = read("click_to_curve")
@@ -142,6 +167,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scenes-ntire2020-clean": lambda: scenes("ntire2020-clean", "cie_1964"),
     "cpu-engine": cpu_engine,
     "gpu-engine": gpu_engine,
+    "gpu-profile": gpu_profile,
     "click-to-curve": click_to_curve,
 }
 
