@@ -66,20 +66,22 @@ def progress(title: str) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task(title, total=None)
 
         def show(step: Progress) -> None:
-            bars.update(task, completed=step.done, total=step.total)
+            text = f"{title}: {step.message}" if step.message.endswith("…") else title
+            bars.update(task, description=text, completed=step.done, total=step.total)
 
         yield show
 
 
 def _plain_lines(title: str) -> Callable[[Progress], None]:
-    shown = 0
+    shown, said = 0, ""
 
     def show(step: Progress) -> None:
         # Ten lines a picture are enough, however many tiles it has.
-        nonlocal shown
+        nonlocal shown, said
         tenth = 10 * step.done // max(1, step.total)
-        if tenth > shown:
-            shown = tenth
+        news = step.message.endswith("…") and step.message != said
+        if tenth > shown or news:
+            shown, said = tenth, step.message if news else said
             print(f"{title}: {step.message}", file=sys.stderr, flush=True)
 
     return show

@@ -292,7 +292,7 @@ class ReconstructWidget(QWidget):
         # One tile is no measure of progress: the bar only shows that something moves.
         self.bar.setRange(0, at.total if at.total > 1 else 0)
         self.bar.setValue(at.done)
-        if self.cancel.isEnabled() and at.total > 1:
+        if self.cancel.isEnabled() and (at.total > 1 or at.message.endswith("…")):
             self.status.setText(at.message)
 
     def _on_ended(self, end: object) -> None:

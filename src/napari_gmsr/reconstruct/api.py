@@ -36,6 +36,7 @@ from napari_gmsr.reconstruct.planning import plan
 from napari_gmsr.reconstruct.progress import Progress, Reporter
 from napari_gmsr.reconstruct.tiles import blend_tiles, paper_tiles
 from napari_gmsr.scan import EngineStatus, choose_engine
+from napari_gmsr.scan.compilation import compilation_announced
 from napari_gmsr.weights import Model, load_model
 
 __all__ = ["reconstruct"]
@@ -129,8 +130,8 @@ def reconstruct(
     plan_ = plan_tiles(mode)
     views = TRANSFORMS if ensemble else TRANSFORMS[:1]
 
-    network = _Network(model, where, chosen.name, picture.name)
     report = Reporter(plan_.tiles * len(views), progress, cancel)
+    network = _Network(model, where, chosen.name, picture.name, report)
 
     def on_failure(side: int) -> None:
         release_memory(where)
@@ -185,13 +186,15 @@ def reconstruct(
 class _Network:
     """A model's network on a device, as a function from (y, x, 3) to (band, y, x)."""
 
-    def __init__(self, model: Model, device: torch.device, engine: str, name: str) -> None:
+    def __init__(
+        self, model: Model, device: torch.device, engine: str, name: str, report: Reporter
+    ) -> None:
         # A copy: the model is shared, and a run changes its network's device and engine.
         with named_device_errors(name, device):
             self._network = copy.deepcopy(model.network).to(device)
         if has_engines(self._network):
             self._network.engine = engine  # type: ignore[assignment]
-        self._model, self._device, self._name = model, device, name
+        self._model, self._device, self._name, self._report = model, device, name, report
 
     def __call__(self, picture: Floats) -> Floats:
         batch = torch.from_numpy(picture.copy()).movedim(-1, 0)[None]
@@ -199,6 +202,7 @@ class _Network:
             named_device_errors(self._name, self._device),
             torch.inference_mode(),
             exact_float32(),
+            compilation_announced(self._report.say),
             np.errstate(all="ignore"),  # what is not finite is refused below
         ):
             cube: Floats = self._network(batch.to(self._device))[0].cpu().numpy()

@@ -22,10 +22,9 @@ _CPU_LANES = 16
 _CHANNELS = 31
 # On a GPU: bytes at least, and bytes for each pixel.
 _GPU_BYTES = {"fused": (55e6, 673), "mamba_ssm": (68e6, 6125)}
-# The plain engine works through its scan in segments of 65536 pixels, which take the most in small
-# pictures; in large ones it is what surrounds the segments, among it the gradients.
-_SEGMENT_PIXELS, _SEGMENT, _AROUND = 1 << 16, 8600, 1000
-_REFERENCE = 2450
+# The plain engine works through its scan in segments, whose size depends on the device: bytes for
+# each pixel of a segment, a segment's pixels, and bytes for every pixel around it.
+_REFERENCE_BYTES = {"cuda": (9300, 1 << 16, 1836), "cpu": (9300, 13_000, 1869)}
 # A network of single pixels in float64 (root-polynomial regression), with 31 bands.
 _PIXELWISE = 640
 
@@ -33,8 +32,8 @@ _PIXELWISE = 640
 # AMD EPYC, and by the 132 multiprocessors of an H100.
 _CHANNELS_IN_ALL = 61
 _CPU_NS, _CPU_THREADS = 4000, 2
-_REFERENCE_CPU_NS = 35_000
-_GPU_NS, _MULTIPROCESSORS = {"fused": 10, "mamba_ssm": 87, "reference": 460}, 132
+_REFERENCE_CPU_NS = 11_000
+_GPU_NS, _MULTIPROCESSORS = {"fused": 10, "mamba_ssm": 87, "reference": 180}, 132
 _PIXELWISE_CPU_NS = 500
 
 
@@ -43,7 +42,9 @@ def has_engines(network: nn.Module | None) -> bool:
     return network is None or hasattr(network, "engine")
 
 
-def run_bytes(pixels: int, engine: str, network: nn.Module | None = None) -> int:
+def run_bytes(
+    pixels: int, engine: str, network: nn.Module | None = None, device: str = "cuda"
+) -> int:
     """Estimate the memory that one run of a network takes on its device.
 
     Parameters
@@ -54,6 +55,8 @@ def run_bytes(pixels: int, engine: str, network: nn.Module | None = None) -> int
         Name of the scan engine.
     network
         None for GMSR-Net with the paper's widths.
+    device
+        Kind of device that the plain engine runs on.
 
     Returns
     -------
@@ -71,8 +74,8 @@ def run_bytes(pixels: int, engine: str, network: nn.Module | None = None) -> int
     if engine in _GPU_BYTES:
         least, each = _GPU_BYTES[engine]
         return int(least + each * breadth * pixels)
-    scan = _SEGMENT * min(pixels, _SEGMENT_PIXELS) + _AROUND * pixels
-    return int(breadth * max(scan, _REFERENCE * pixels))
+    each, segment, around = _REFERENCE_BYTES.get(device, _REFERENCE_BYTES["cuda"])
+    return int(breadth * (each * min(pixels, segment) + around * pixels))
 
 
 def run_seconds(

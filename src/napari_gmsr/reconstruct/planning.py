@@ -112,7 +112,7 @@ def plan(
     size = height * width
 
     def needed(pixels: int, tiled: bool) -> int:
-        peak = run_bytes(pixels, engine, network)
+        peak = run_bytes(pixels, engine, network, device.type)
         if device.type != "cpu":
             return peak
         # Mean and deviations; then tiles are added to a cube that stands beside them.

@@ -19,7 +19,7 @@ class Progress:
     done, total
         Tiles (a whole picture is one).
     message
-        What is being done, for a status line.
+        What is being done, for a status line; ends in an ellipsis where it is no count of tiles.
     """
 
     done: int
@@ -69,6 +69,11 @@ class Reporter:
         """Say something, now and with every tile to come."""
         self._remark = remark
         self._tell()
+
+    def say(self, sentence: str) -> None:
+        """Say what keeps the next tile waiting; the sentence ends in an ellipsis."""
+        if self._progress is not None:
+            self._progress(Progress(self._done, self._total, sentence))
 
     def _tell(self) -> None:
         if self._progress is not None:

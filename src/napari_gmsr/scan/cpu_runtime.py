@@ -22,6 +22,8 @@ import platformdirs
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+from napari_gmsr.scan.compilation import announce_compilation
+
 __all__ = ["Workers", "kernel"]
 
 P = ParamSpec("P")
@@ -131,6 +133,12 @@ class _KernelCache(FunctionCache):
     _impl_class = _KernelCacheImpl
 
     def load_overload(self, sig: object, target_context: object) -> object:
+        kept = self._read(sig, target_context)
+        if kept is None:
+            announce_compilation("processor")
+        return kept
+
+    def _read(self, sig: object, target_context: object) -> object:
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except OSError:  # nothing is there to be read; saving says what is wrong with the folder

@@ -33,9 +33,6 @@ class Elementwise(Protocol):
     def advance(self, h: Tensor, dt: Tensor, A: Tensor, u: Tensor, B: Tensor) -> Tensor:
         """Give the next state, e^(dt A) h + u B."""
 
-    def advance_twice(self, h: Tensor, A: Tensor, *steps: Tensor) -> Tensor:
-        """Give the state after two steps, each of dt, u and B."""
-
     def weigh(self, g: Tensor, dt: Tensor, A: Tensor, h: Tensor) -> Tensor:
         """Give the gradient of log(-dt A), divided by dt, e^(dt A) g h A."""
 
@@ -55,9 +52,7 @@ def _functions(device: str, dtype: torch.dtype, even: bool) -> Elementwise:
         with suppress(ImportError, AttributeError, TypeError, RuntimeError):
             compiled = _Compiled()
             h = compiled.pack(t)
-            compiled.advance(h, h, h, h, h)
-            compiled.advance_twice(h, h, h, h, h, h, h, h)
-            compiled.weigh(h, h, h, h)
+            compiled.weigh(compiled.advance(h, h, h, h, h), h, h, h)
             return compiled
     return _Ready()
 
@@ -72,11 +67,6 @@ class _Ready:
 
     def advance(self, h: Tensor, dt: Tensor, A: Tensor, u: Tensor, B: Tensor) -> Tensor:
         return self._decayed(h, dt * A).addcmul_(u, B)
-
-    def advance_twice(self, h: Tensor, A: Tensor, *steps: Tensor) -> Tensor:
-        for dt, u, B in (steps[:3], steps[3:]):
-            h = self.advance(h, dt, A, u, B)
-        return h
 
     def weigh(self, g: Tensor, dt: Tensor, A: Tensor, h: Tensor) -> Tensor:
         return self._decayed(g, dt * A).mul_(h).mul_(A)
@@ -102,20 +92,11 @@ class _Compiled:
     def __init__(self) -> None:
         from torch.cuda.jiterator import _create_jit_fn
 
-        advance = """
+        self.advance = _create_jit_fn("""
             template <typename T> T advance(T h, T dt, T A, T u, T B) {
                 return T(exp(dt.real() * A.real()) * h.real() + u.real() * B.real(),
                          exp(dt.imag() * A.imag()) * h.imag() + u.imag() * B.imag());
-            }"""
-        self.advance = _create_jit_fn(advance)
-        self.advance_twice = _create_jit_fn(
-            advance
-            + """
-            template <typename T>
-            T advance_twice(T h, T A, T dt, T u, T B, T next_dt, T next_u, T next_B) {
-                return advance(advance(h, dt, A, u, B), next_dt, A, next_u, next_B);
-            }"""
-        )
+            }""")
         self.weigh = _create_jit_fn("""
             template <typename T> T weigh(T g, T dt, T A, T h) {
                 return T(exp(dt.real() * A.real()) * g.real() * h.real() * A.real(),

@@ -17,10 +17,6 @@ from napari_gmsr.scan.elementwise import Elementwise, elementwise
 __all__ = ["Inputs", "scan_chunks", "scan_chunks_backward"]
 
 
-_Step = tuple[Tensor, Tensor, Tensor]
-"""dt, u and B."""
-
-
 class Inputs(NamedTuple):
     """What drives the recurrence: T steps of M = N chunks sequences in each of 4 directions."""
 
@@ -58,7 +54,8 @@ def scan_chunks(inputs: Inputs, A: Tensor, state: Tensor) -> tuple[Tensor, Tenso
     f = elementwise(A)
     rates, steps = f.pack(A), _steps(f, inputs)
     h = f.pack(A.new_zeros(*inputs.dt.shape[1:3], *A.shape[2:]))
-    h = _advance_all(f, h, rates, steps)
+    for dt, u, B in steps:
+        h = f.advance(h, dt, rates, u, B)
     entering, state = _join(_decay(inputs, A), f.unpack(h), state)
 
     y = torch.empty_like(inputs.u)
@@ -102,8 +99,9 @@ def scan_chunks_backward(
 
     # Every chunk as if nothing followed; then joined.
     g = f.pack(torch.zeros_like(entering))
-    first, _, B = steps[0]
-    g = _advance_all(f, g, rates, [*backwards, (first, none, B)])
+    for dt, gy_t, C in backwards:
+        g = f.advance(g, dt, rates, gy_t, C)
+    g = f.advance(g, steps[0][0], rates, none, C)
     g, adjoint = _join_reversed(_decay(inputs, A), f.unpack(g), adjoint)
 
     states = [f.pack(entering)]
@@ -128,19 +126,10 @@ def scan_chunks_backward(
     return gradients, gA_log.sum(1), adjoint
 
 
-def _steps(f: Elementwise, inputs: Inputs) -> list[_Step]:
+def _steps(f: Elementwise, inputs: Inputs) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Step, drive and B of every step, with the axes of states: (4, M, 16 or 1, e or 1)."""
     dt, u = (f.pack(t)[:, :, :, None].unbind() for t in (inputs.dt, inputs.u))
     return list(zip(dt, u, f.spread(inputs.B)[..., None].unbind(), strict=True))
-
-
-def _advance_all(f: Elementwise, h: Tensor, rates: Tensor, steps: list[_Step]) -> Tensor:
-    """Go through all steps, two at once: what lies between is not asked for."""
-    for first, second in zip(steps[:-1:2], steps[1::2], strict=True):
-        h = f.advance_twice(h, rates, *first, *second)
-    for dt, u, B in steps[len(steps) // 2 * 2 :]:
-        h = f.advance(h, dt, rates, u, B)
-    return h
 
 
 def _rows(t: Tensor) -> tuple[Tensor, ...]:

@@ -29,7 +29,7 @@ __all__ = ["selective_scan_2d"]
 
 # States that one step of the loop over chunks updates: enough to fill a GPU, few enough to stay in
 # a CPU's cache. Steps of a chunk: more of them make joining chunks cheaper and take more memory.
-_STATES_AND_STEPS = {"cuda": (3 << 22, 32), "cpu": (1 << 19, 64)}
+_STATES_AND_STEPS = {"cuda": (1 << 23, 32), "cpu": (1 << 19, 64)}
 _FEWEST_STEPS = 16
 
 

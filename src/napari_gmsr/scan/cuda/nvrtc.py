@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from napari_gmsr.errors import EngineError
+from napari_gmsr.scan.compilation import announce_compilation
 
 __all__ = ["Module", "compile_cubin", "nvrtc_version", "supported_architectures"]
 
@@ -73,6 +74,7 @@ def compile_cubin(source: str, options: Sequence[str], architecture: int) -> byt
     kept = _cache_folder() / f"{key}.cubin"
     if kept.is_file():
         return kept.read_bytes()
+    announce_compilation("card")
     cubin = _compile(source, options)
     with suppress(OSError):  # a folder that cannot be written only costs the next compilation
         _write_atomically(kept, cubin)
