@@ -15,5 +15,7 @@ trap 'rm -rf "$environment"' EXIT
     # A local build tag (+cpu) names a build, not a version; what a CUDA build brings along follows from PyTorch.
     "$environment/bin/python" -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$//' \
         | grep -vE '^(cuda-|nvidia-|triton==)'
+    # For the tests that compile kernels without a GPU; a CUDA build of PyTorch brings the one that fits it.
+    echo "nvidia-cuda-nvrtc>=13 ; sys_platform == 'linux' and platform_machine == 'x86_64'"
 } >"$lock.new"
 mv "$lock.new" "$lock"
