@@ -1,5 +1,6 @@
 from .generator import Recipe as Recipe
 from .generator import SceneGenerator as SceneGenerator
+from .patches import PatchSource as PatchSource
 from .simulated import sample_scene as sample_scene
 from .simulated import simulate_scene as simulate_scene
 from .spectra import ReflectanceSet as ReflectanceSet
