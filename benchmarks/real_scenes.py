@@ -44,6 +44,7 @@ SCENES = {
     "cloth_256_sharp": "cave_cloth_256_sharp.mat",
 }
 GROUPS = ("balloons", "feathers", "chart_and_stuffed_toy", "cloth")
+EXPOSURES = (0.5, 0.25)
 VALIDATION = tuple(name for name in SCENES if name.startswith(("balloons", "feathers")))
 
 
@@ -111,13 +112,13 @@ def by_baseline(shared: Path, camera: str, illuminant: str | None) -> dict[str, 
     return rows
 
 
-def by_model(shared: Path, model: Model) -> dict[str, Any]:
-    """Return a checkpoint's metrics by scene."""
+def by_model(shared: Path, model: Model, exposure: float = 1.0) -> dict[str, Any]:
+    """Return a checkpoint's metrics by scene; an exposure multiplies cube and linear picture."""
     card = model.card
     matrix = rendering_matrix(card.camera, card.illuminant or None)
     rows = {}
     for name in SCENES:
-        cube = read_scene(shared, name)
+        cube = read_scene(shared, name) * np.float32(exposure)
         rgb = _picture(render(cube, matrix), card.encoding).transpose(1, 2, 0)
         picture = RGBImage(rgb, encoding=card.encoding, name=name)
         rows[name] = metrics(reconstruct(picture, model, mode="whole").data, cube)
@@ -127,6 +128,16 @@ def by_model(shared: Path, model: Model) -> dict[str, Any]:
 def ratios(rows: dict[str, Any], baseline: dict[str, Any]) -> dict[str, float]:
     """Return RMSE relative to the baseline's, by scene group, and their mean."""
     each = {n: rows[n]["standard"]["rmse"] / baseline[n]["standard"]["rmse"] for n in rows}
+    return _by_group(each)
+
+
+def growth(rows: dict[str, Any], darker: dict[str, Any], exposure: float) -> dict[str, float]:
+    """Return the RMSE relative to the signal, darker over full exposure, by scene group."""
+    each = {n: darker[n]["standard"]["rmse"] / exposure / rows[n]["standard"]["rmse"] for n in rows}
+    return _by_group(each)
+
+
+def _by_group(each: dict[str, float]) -> dict[str, float]:
     found = {
         group: float(np.mean([r for name, r in each.items() if name.startswith(group)]))
         for group in GROUPS
@@ -177,9 +188,16 @@ def run(shared: Path, checkpoints: Iterable[str]) -> dict[str, Any]:
         rows = by_model(shared, model)
         key = "/".join(filter(None, (model.card.camera, model.card.illuminant)))
         ratio = ratios(rows, baselines[key])
-        result["models"][model.name] = {"sha256": model.sha256, "ratios": ratio, "scenes": rows}
+        grown = {str(e): growth(rows, by_model(shared, model, e), e) for e in EXPOSURES}
+        result["models"][model.name] = {
+            "sha256": model.sha256,
+            "ratios": ratio,
+            "growth_with_exposure": grown,
+            "scenes": rows,
+        }
         _print(model.name, rows)
         print("RMSE relative to the baseline:", ratio)
+        print("RMSE relative to the signal, growth by exposure:", grown)
     return result
 
 

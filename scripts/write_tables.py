@@ -54,6 +54,18 @@ def ratios() -> str:
     return table(head, rows) + source("real_scenes", results["device"], results)
 
 
+def exposures() -> str:
+    """RMSE of each checkpoint relative to the signal, in darker pictures over full exposure."""
+    results = read("real_scenes")
+    rows = [
+        [f"`{name}`", f"{float(exposure):g}", *(f"{grown[group]:.3f}" for group in GROUPS)]
+        for name, model in results["models"].items()
+        for exposure, grown in model["growth_with_exposure"].items()
+    ]
+    head = ["checkpoint", "exposure", *(group.replace("_", " ") for group in GROUPS)]
+    return table(head, rows) + source("real_scenes", results["device"], results)
+
+
 def scenes(name: str, camera: str) -> str:
     """Both metric sets of a checkpoint on every scene, with the baseline's RMSE."""
     results = read("real_scenes")
@@ -163,6 +175,7 @@ def click_to_curve() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "ratios": ratios,
+    "exposures": exposures,
     "scenes-photo": lambda: scenes("photo", "srgb/D65"),
     "scenes-ntire2020-clean": lambda: scenes("ntire2020-clean", "cie_1964"),
     "cpu-engine": cpu_engine,
