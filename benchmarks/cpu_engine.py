@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 SIZES = [(256, 256), (512, 482), (1024, 1024)]
+COMPARED = (512, 482)
 LARGE = (2048, 2048)
 RESULTS = Path(__file__).parent / "results" / "cpu_engine.json"
 GIB = 1 << 30
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=True))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--engine", default="cpu")
-    parser.add_argument("--against", help="a network to measure right after it, at every size")
+    parser.add_argument("--against", help="a network to measure at 512x482")
     parser.add_argument("--size", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--network", default="gmsr", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -117,7 +118,7 @@ def main() -> None:
             f" processor {row['processor_s']['minimum']:.3f} s,"
             f" {row['wall_ns_per_pixel']:.0f} ns a pixel, {row['memory_growth_gib']:.2f} GiB"
         )
-        if arguments.against:
+        if arguments.against and size == COMPARED:
             other = measured(size, arguments.against)
             ratio = row["wall_s"]["median"] / other["wall_s"]["median"]
             row["against"] = {"network": arguments.against, "time_ratio": ratio, **other}

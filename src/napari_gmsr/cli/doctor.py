@@ -119,12 +119,16 @@ def _nvidia_driver() -> str:
 
 def _engines(devices: list[str]) -> dict[str, str]:
     from napari_gmsr.scan import list_engines
+    from napari_gmsr.scan.mamba_ssm import BUILD_COMMAND
 
-    return {
-        f"{engine.name} on {device}": f"{'yes' if engine.available else 'no'}: {engine.reason}"
-        for device in devices
-        for engine in list_engines(device)
-    }
+    found = {}
+    for device in devices:
+        for engine in list_engines(device):
+            text = f"{'yes' if engine.available else 'no'}: {engine.reason}"
+            if device.startswith("cuda") and engine.name == "mamba_ssm" and not engine.available:
+                text += f"; optional, to build it: {BUILD_COMMAND}"
+            found[f"{engine.name} on {device}"] = text
+    return found
 
 
 def _kernel_cache() -> dict[str, str]:

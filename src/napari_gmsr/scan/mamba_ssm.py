@@ -19,7 +19,13 @@ from torch import Tensor
 from napari_gmsr.errors import EngineError
 from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
 
-__all__ = ["scan", "selective_scan_2d", "status"]
+__all__ = ["BUILD_COMMAND", "scan", "selective_scan_2d", "status"]
+
+BUILD_COMMAND = (
+    "MAMBA_FORCE_BUILD=TRUE pip install --no-build-isolation --no-deps --no-binary mamba-ssm "
+    "mamba-ssm"
+)
+"""Builds the package for the PyTorch that is installed, without the others that it declares."""
 
 _EXTENSION = "selective_scan_cuda"
 _INDICES = 1 << 31  # the kernel counts elements in 32 bits
@@ -59,7 +65,9 @@ def selective_scan_2d(x: Tensor, parameters: ScanParameters) -> Tensor:
     kernel = _kernel()
     if isinstance(kernel, str):
         raise EngineError(
-            kernel, where="engine 'mamba_ssm'", fix="Build mamba-ssm, or choose another engine."
+            kernel,
+            where="engine 'mamba_ssm'",
+            fix=f"Build it ({BUILD_COMMAND}), or choose another engine.",
         )
     if not x.is_cuda or x.dtype != torch.float32 or 4 * x.numel() >= _INDICES:
         raise EngineError(
