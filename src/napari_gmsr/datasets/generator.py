@@ -41,6 +41,12 @@ class Recipe:
         Share of patches with highlights in the colour of the light.
     stops
         Range of the exposure, in powers of two; at 0 a perfect white in full light gives 1.
+    dimmed
+        Share of patches that are then dimmed as a whole, with their dark signal: the same scene at
+        a shorter exposure, whose spectra shall come out the same but for the factor.
+    dimming
+        Range of that, in powers of two. Real scenes are dark already; at a quarter of their
+        exposure they must not leave what was learnt.
     dark_signal
         Largest level that a spectral camera's dark signal adds. Divided by a sensitivity that falls
         towards both ends of the range, as the calibration does, it rises there.
@@ -54,6 +60,8 @@ class Recipe:
     backgrounds: float = 0.25
     highlights: float = 0.15
     stops: tuple[float, float] = (-2.2, 0.1)
+    dimmed: float = 0.5
+    dimming: tuple[float, float] = (-2.5, 0.0)
     dark_signal: float = 0.01
     noise: float = 0.0
 
@@ -64,7 +72,8 @@ class SceneGenerator:
     Parameters
     ----------
     photographs
-        Linear pictures (3, side, side) within [0, 1], all of one size.
+        Linear pictures (3, side, side) within [0, 1], all of one size; where there are none, every
+        patch is a random field.
     spectra
         Reflectances (n, 31) within [0, 1], and
     weights
@@ -99,7 +108,7 @@ class SceneGenerator:
         device: torch.device | str = "cpu",
     ) -> None:
         shapes = {tuple(p.shape) for p in photographs}
-        if len(shapes) != 1 or len(set(shapes.pop()[1:])) != 1:
+        if shapes and (len(shapes) != 1 or len(set(shapes.pop()[1:])) != 1):
             raise DatasetError(
                 "the photographs are not squares of one size", fix="Crop them to one size."
             )
@@ -111,7 +120,8 @@ class SceneGenerator:
             )
         self.device = torch.device(device)
         # One below the other, (3, count * side, side): see _crops.
-        self.photographs = torch.cat(list(photographs), 1).to(self.device, torch.float32)
+        column = torch.cat(list(photographs), 1) if photographs else torch.zeros(3, 0, 1)
+        self.photographs = column.to(self.device, torch.float32)
         self.spectra = spectra.to(self.device, torch.float32)
         self.cumulative = weights.double().cumsum(0).to(self.device)
         self.matrix = matrix.to(self.device, torch.float32)
@@ -123,7 +133,7 @@ class SceneGenerator:
         """Return n patches: RGB (n, 3, size, size) and cubes (n, 31, size, size), within [0, 1]."""
         recipe = self.recipe
         palette = self._palettes(n)
-        of_photographs = round(n * recipe.photographs)
+        of_photographs = round(n * recipe.photographs) if self.photographs.numel() else 0
         regions = []
         if of_photographs > 0:
             regions.append(self._photograph_regions(palette[:of_photographs], size))
@@ -138,7 +148,8 @@ class SceneGenerator:
         dimmed = torch.where(in_light, 1.0, self._uniform(n, 0.0, 0.06))
         cube = cube * torch.where(self._often(n, recipe.backgrounds), dimmed, 1.0)
         cube = cube * torch.exp2(self._uniform(n, *recipe.stops)) + self._dark_signal(n)
-        cube = cube.clamp_(0, 1)
+        dimming = torch.exp2(self._uniform(n, *recipe.dimming))
+        cube = cube.clamp_(0, 1) * torch.where(self._often(n, recipe.dimmed), dimming, 1.0)
         return self._picture(cube), cube
 
     def _picture(self, cube: Tensor) -> Tensor:
