@@ -17,7 +17,10 @@ from napari_gmsr.weights.card import ModelCard
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["read_card", "read_network", "save_checkpoint", "sha256"]
+__all__ = ["PICKLED", "read_card", "read_network", "save_checkpoint", "sha256"]
+
+PICKLED = frozenset({".pth", ".pt", ".ckpt"})
+"""Suffixes of PyTorch's own checkpoints, as the reference implementation writes them."""
 
 _CARD = "card"
 _WHAT_IS_READ = (
@@ -121,7 +124,7 @@ def read_network(path: str | Path) -> tuple[nn.Module, ModelCard]:
     """
     path = Path(path)
     _must_open(path)
-    if path.suffix.lower() in {".pth", ".pt", ".ckpt"}:
+    if path.suffix.lower() in PICKLED:
         return _read_reference(path)
     return _read_ours(path)
 

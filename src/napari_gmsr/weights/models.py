@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import platformdirs
 
 from napari_gmsr.errors import CheckpointError
 from napari_gmsr.weights.card import ModelCard
@@ -15,7 +19,7 @@ from napari_gmsr.weights.checkpoint import read_card, read_network, sha256
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Model", "list_models", "load_model"]
+__all__ = ["Model", "list_models", "list_shipped", "load_model", "models_folder"]
 
 _FOLDER = Path(__file__).parent
 
@@ -47,14 +51,34 @@ class Model:
         return self.card.name
 
 
+def models_folder() -> Path:
+    """Return the folder of the user's own models; it need not be there."""
+    return platformdirs.user_data_path("napari-gmsr", appauthor=False) / "models"
+
+
+def list_shipped() -> dict[str, Path]:
+    """Return the shipped checkpoints' files by name, the default first."""
+    files = sorted(
+        _FOLDER.glob("*.safetensors"), key=lambda path: (path.stem != "photo", path.stem)
+    )
+    return {path.stem: path for path in files}
+
+
 def list_models() -> list[ModelCard]:
-    """Return the cards of the shipped checkpoints, the default first. Loads no torch."""
-    cards = [read_card(path) for path in _shipped().values()]
-    return sorted(cards, key=lambda card: (card.name != "photo", card.name))
+    """Return the cards of the models that have a name. Loads no torch.
+
+    Returns
+    -------
+    list of ModelCard
+        The shipped checkpoints, the default first, then the user's own in `models_folder`, which
+        bear their files' names.
+    """
+    shipped = [read_card(path) for path in list_shipped().values()]
+    return [*shipped, *_own_cards()]
 
 
 def load_model(name_or_path: str | Path) -> Model:
-    """Load a shipped checkpoint by name, or one from a file.
+    """Load a model by name, or a checkpoint from a file.
 
     Parameters
     ----------
@@ -72,7 +96,7 @@ def load_model(name_or_path: str | Path) -> Model:
     CheckpointError
         Where there is no such name or file, or the file is no checkpoint.
     """
-    path = _shipped().get(str(name_or_path), Path(name_or_path))
+    path = (_own() | list_shipped()).get(str(name_or_path), Path(name_or_path))
     try:
         status = path.stat()
     except OSError as error:
@@ -85,15 +109,25 @@ def load_model(name_or_path: str | Path) -> Model:
 
 
 def _no_model(name_or_path: str | Path, reason: str) -> CheckpointError:
+    names = ", ".join(list_shipped() | _own())
     return CheckpointError(
-        f"no shipped model of this name and {reason}",
+        f"no model of this name and {reason}",
         where=name_or_path,
-        fix=f"Choose one of {', '.join(_shipped())}, or give the path of a checkpoint.",
+        fix=f"Choose one of {names}, or give the path of a checkpoint.",
     )
 
 
-def _shipped() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(_FOLDER.glob("*.safetensors"))}
+def _own() -> dict[str, Path]:
+    files = sorted(models_folder().glob("*.safetensors"))
+    return {path.stem: path for path in files if not path.name.startswith(".")}
+
+
+def _own_cards() -> Iterator[ModelCard]:
+    for name, path in _own().items():
+        # A damaged file must not hide the others; whoever asks for it by name is told.
+        with contextlib.suppress(CheckpointError):
+            if name not in list_shipped():
+                yield read_card(path).model_copy(update={"name": name})
 
 
 @lru_cache(maxsize=4)
