@@ -165,6 +165,28 @@ def gpu_profile() -> str:
     return table(head, cells) + "\n*`benchmarks/results/gpu_engine.json`, its `profiles`.*\n"
 
 
+def engines() -> str:
+    """Time and memory of every engine on a GPU, and of MST++."""
+    results = read("engines")
+    networks = {
+        name: row["network"] | {"run": row["run"]} for name, row in results["engines"].items()
+    }
+    rows = []
+    for name, row in (networks | results["networks"]).items():
+        found = {}
+        for one in row["evaluation"]:
+            size = f"{one['height']}x{one['width']}"
+            found[size] = f"{one['median_ms']:.1f} ms, {one['peak_gib']:.2f} GiB"
+        step, run = row["training_step"], row["run"]
+        cells = [found.get(size, "") for size in ("512x482", "1392x1040", "2048x2048")]
+        training = f"{step['median_ms']:.0f} ms, {step['peak_gib']:.2f} GiB"
+        rows.append([f"`{name}`", *cells, training, run["commit"]])
+    head = "engine or network, 512x482, 1392x1040, 2048x2048, training (20 of 128x128), commit"
+    run = results["engines"]["fused"]["run"]
+    origin = f"{run['device']}, PyTorch {run['versions']['torch']}"
+    return table(head.split(", "), rows) + f"\n*`benchmarks/results/engines.json`: {origin}.*\n"
+
+
 def click_to_curve() -> str:
     """Time from a click to the drawn curve."""
     results = read("click_to_curve")
@@ -180,6 +202,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scenes-ntire2020-clean": lambda: scenes("ntire2020-clean", "cie_1964"),
     "cpu-engine": cpu_engine,
     "gpu-engine": gpu_engine,
+    "engines": engines,
     "gpu-profile": gpu_profile,
     "click-to-curve": click_to_curve,
 }

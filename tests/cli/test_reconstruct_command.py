@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gmsr.cli.console import progress
 from napari_gmsr.io import read_cube, read_rgb
-from napari_gmsr.reconstruct import reconstruct
+from napari_gmsr.reconstruct import Progress, reconstruct
 
 
 @pytest.fixture
@@ -26,6 +27,26 @@ def test_a_file_is_what_the_python_api_gives(command, options, checkpoint, photo
     cube = read_cube(out)
     np.testing.assert_array_equal(cube.data, expected.data)
     assert cube.provenance["mode"] == "whole"
+
+
+def test_a_compilation_is_told_once(capsys):
+    with progress("photo") as show:
+        show(Progress(0, 1, "0 of 1 tile"))
+        for _ in range(2):
+            show(Progress(0, 1, "Compiling kernels for this card, once…"))
+        show(Progress(1, 1, "1 of 1 tile"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["photo: Compiling kernels for this card, once…", "photo: 1 of 1 tile"]
+
+
+def test_an_engine_that_is_not_there_is_named_with_the_others(command, checkpoint, photo, tmp_path):
+    out = tmp_path / "cube.npz"
+    more = ("--model", checkpoint, "--engine", "fused", "--device", "cpu")
+    code, _, err = command("reconstruct", photo, "-o", out, *more)
+    assert code == 2
+    assert "'fused'" in err
+    assert "reference: yes" in err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("suffix", ["zarr", "tif", "hdr", "mat", "npz"])

@@ -328,6 +328,8 @@ def test_of_a_single_tile_the_bar_only_shows_that_something_moves(ready, executo
     qtbot.waitUntil(lambda: progress._all_instances.copy().pop().total == 1)
     assert (ready.bar.minimum(), ready.bar.maximum()) == (0, 0)
     assert ready.status.text() == "Reconstructing photo…"
+    executor.emit(Progress(0, 1, "Compiling kernels for this card, once…"))
+    qtbot.waitUntil(lambda: ready.status.text() == "Compiling kernels for this card, once…")
     executor.finish()
     wait_for_the_end(ready, qtbot)
 

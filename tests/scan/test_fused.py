@@ -113,6 +113,14 @@ def test_without_a_gpu_it_says_so() -> None:
     assert "CUDA" in reason
 
 
+def test_a_card_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old card")
+    assert fused.status("cuda:7") == (False, "an old card is too old (compute capability 7.5)")
+    fused._status.cache_clear()
+
+
 def test_tensors_elsewhere_are_refused() -> None:
     with pytest.raises(EngineError, match="cpu"):
         fused.selective_scan_2d(torch.zeros(1, 2, 2, 4), random_parameters(4, 1, torch.float32))
