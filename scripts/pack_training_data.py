@@ -1,11 +1,13 @@
-"""Gather what the first weights are trained from: photographs, spectra, validation scenes.
+"""Gather what the shipped weights are trained from: photographs, spectra, validation scenes.
 
-Nothing of it is committed. ``sources.json`` lists every source with its licence; it becomes a part
-of the model cards.
+Nothing of it is committed. The folder is one for `SimulationSources.from_folder`: ``sources.json``
+lists every source with its licence, which become a part of the model cards. ``validation/`` is a
+folder of pairs, cubes alone, of which training renders the pictures that its target asks for.
 
     apt-get download lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds
     for package in *.deb; do dpkg-deb -x $package extracted; done
     python scripts/pack_training_data.py --photographs extracted/usr/share/backgrounds --out .carry
+    python scripts/pack_training_data.py --out .carry --parts validation  # that part alone, anew
 """
 
 from __future__ import annotations
@@ -16,15 +18,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from PIL import Image
 
-from napari_gmsr.color import rendering_matrix
-from napari_gmsr.networks import RootPolynomialRegression
+from napari_gmsr.cube import WAVELENGTHS_NM
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from real_scenes import VALIDATION, fit_baseline, read_scene, render, rmse
+from real_scenes import VALIDATION, read_scene
 
 SIDE = 640  # of the square that is kept of a photograph, in pixels
 
@@ -91,20 +90,28 @@ FAMILIES = {
 CAPBONE_KEPT = 8000  # of 114,120
 
 
+PARTS = ("photographs", "reflectances", "validation")
+
+
 def main() -> None:
-    """Write the package."""
+    """Write the package, or parts of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--photographs", type=Path, default=Path("/usr/share/backgrounds"))
     parser.add_argument("--out", type=Path, default=Path(".carry"))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    sources = {
-        "photographs": _photographs(options.photographs, options.out / "photographs"),
-        "reflectances": _spectra(options.shared / "reflectances", options.out / "spectra.npz"),
-        "validation": _validation(options.shared, options.out / "validation.npz"),
-    }
-    (options.out / "sources.json").write_text(json.dumps(sources, indent=1, ensure_ascii=False))
+    listed = options.out / "sources.json"
+    sources = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else {}
+    for part in options.parts:
+        if part == "photographs":
+            sources[part] = _photographs(options.photographs, options.out / part)
+        elif part == "reflectances":
+            sources[part] = _spectra(options.shared / part, options.out / "spectra.npz")
+        else:
+            sources[part] = _validation(options.shared, options.out / part)
+        listed.write_text(json.dumps(sources, indent=1, ensure_ascii=False), encoding="utf-8")
     size = sum(f.stat().st_size for f in options.out.rglob("*") if f.is_file())
     print(f"{options.out}: {size / 2**20:.1f} MiB")
 
@@ -158,20 +165,12 @@ def _spectra(folder: Path, out: Path) -> list[dict[str, object]]:
 
 
 def _validation(shared: Path, out: Path) -> list[str]:
-    """Write the validation cubes, the rendering matrices, and the error of the baseline."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
-    for target, matrix in {
-        "linear": rendering_matrix("cie_1964"),
-        "srgb": rendering_matrix("srgb", "D65"),
-    }.items():
-        arrays[f"matrix/{target}"] = matrix
-        baseline: RootPolynomialRegression = fit_baseline(shared, matrix)
-        for name in VALIDATION:
-            cube = read_scene(shared, name)
-            picture = torch.from_numpy(render(cube, matrix))[None]
-            arrays[f"cube/{name}"] = cube.astype(np.float32)
-            arrays[f"rmse/{target}/{name}"] = np.array(rmse(baseline(picture)[0].numpy(), cube))
-    np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
+    """Write the cubes of the validation scenes, one npz file each."""
+    out.mkdir(exist_ok=True)
+    for name in VALIDATION:
+        np.savez_compressed(
+            out / f"{name}.npz", cube=read_scene(shared, name), wavelengths_nm=WAVELENGTHS_NM
+        )
     return list(VALIDATION)
 
 

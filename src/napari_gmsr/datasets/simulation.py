@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,7 @@ class SimulatedPatches:
             recipe=self.recipe,
             device=device,
         )
+        self._lock = threading.Lock()
 
     def size(self, step: int) -> int:
         """Return the side of the patches of a step, in pixels."""
@@ -162,5 +164,6 @@ class SimulatedPatches:
         size = self.size(step)
         # One seed for all that follows; SeedSequence spreads neighbouring steps and ranks apart.
         state = np.random.SeedSequence([self.seed, step, 1 + rank]).generate_state(1, np.uint64)
-        self._generator.generator.manual_seed(int(state[0] >> 1))
-        return self._generator.batch(max(1, self.pixels // size**2), size)
+        with self._lock:  # several threads may ask, of one stream of random numbers
+            self._generator.generator.manual_seed(int(state[0] >> np.uint64(1)))
+            return self._generator.batch(max(1, self.pixels // size**2), size)
