@@ -19,8 +19,10 @@ from napari_gmsr.plugin.svg import bake_transforms
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["PRINT", "PlotColors", "ThemedPlot"]
+__all__ = ["PRINT", "PlotColors", "ThemedPlot", "set_up_frame"]
 
+_AXIS_WIDTH = 54
+"""Width of the left axes in pixels, the same everywhere so that plots above another align."""
 _PNG_SCALE = 3
 """Pixels of a saved PNG for one on the screen: sharp in print."""
 
@@ -167,3 +169,25 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.render(painter, QRectF(self.rect()), self.rect(), Qt.AspectRatioMode.IgnoreAspectRatio)
         painter.end()
         return bake_transforms(buffer.data().data())
+
+
+def set_up_frame(plot: pg.PlotItem, label: str) -> None:
+    """Put up the frame of a plot whose axes fit its curves by themselves.
+
+    Parameters
+    ----------
+    plot
+        The plot.
+    label
+        Of its left axis.
+    """
+    plot.hideButtons()
+    # The axes fit the curves; a stray wheel turn over a narrow dock must not lose them.
+    plot.setMouseEnabled(x=False, y=False)
+    plot.showGrid(y=True, alpha=0.15)
+    plot.setLabel("left", label)
+    left, bottom = plot.getAxis("left"), plot.getAxis("bottom")
+    left.setWidth(_AXIS_WIDTH)
+    for axis in (left, bottom):
+        axis.enableAutoSIPrefix(False)
+    bottom.setStyle(hideOverlappingLabels=False)

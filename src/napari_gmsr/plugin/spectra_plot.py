@@ -11,16 +11,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_gmsr.plugin.plots import ThemedPlot
+from napari_gmsr.plugin.plots import ThemedPlot, set_up_frame
 from napari_gmsr.plugin.spectrum import PixelSpectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["SpectraPlot"]
-
-_AXIS_WIDTH = 54
-"""Width of the response axes in pixels, the same for both plots so that wavelengths align."""
 
 
 class _WrappingLabel(pg.LabelItem):  # type: ignore[misc]
@@ -54,10 +51,11 @@ class SpectraPlot(ThemedPlot):
         self.ci.layout.setRowStretchFactor(1, 3)
         self.ci.layout.setRowStretchFactor(2, 1)
         self._plots = (self.responses, self.responses, self.residuals)
-        self._lines = [self._set_up(self.responses), self._set_up(self.residuals)]
+        self._lines = [
+            self._set_up(self.responses, "Response"),
+            self._set_up(self.residuals, "Residual"),
+        ]
         self.responses.getAxis("bottom").setStyle(showValues=False)
-        self.responses.setLabel("left", "Response")
-        self.residuals.setLabel("left", "Residual")
         self.residuals.setLabel("bottom", "Wavelength (nm)")
         self.residuals.setXLink(self.responses)
         self._label = pg.InfLineLabel(
@@ -128,18 +126,9 @@ class SpectraPlot(ThemedPlot):
         if hasattr(self, "_spectra"):
             self._write_legend()
 
-    def _set_up(self, plot: pg.PlotItem) -> pg.InfiniteLine:
+    def _set_up(self, plot: pg.PlotItem, label: str) -> pg.InfiniteLine:
         """Put up a plot's frame and return its line at the current band."""
-        plot.hideButtons()
-        # The axes fit the curves; a stray wheel turn over a narrow dock must not lose them.
-        plot.setMouseEnabled(x=False, y=False)
-        plot.showGrid(y=True, alpha=0.15)
-        axis = plot.getAxis("left")
-        axis.setWidth(_AXIS_WIDTH)
-        axis.enableAutoSIPrefix(False)
-        bottom = plot.getAxis("bottom")
-        bottom.enableAutoSIPrefix(False)
-        bottom.setStyle(hideOverlappingLabels=False)
+        set_up_frame(plot, label)
         line = pg.InfiniteLine(angle=90)
         plot.addItem(line, ignoreBounds=True)
         return line
