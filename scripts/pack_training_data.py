@@ -171,6 +171,7 @@ def _validation(shared: Path, out: Path) -> list[str]:
         np.savez_compressed(
             out / f"{name}.npz", cube=read_scene(shared, name), wavelengths_nm=WAVELENGTHS_NM
         )
+    (out / "split.json").write_text(json.dumps({"validation": list(VALIDATION)}))
     return list(VALIDATION)
 
 

@@ -9,12 +9,13 @@ spectral camera. Colours are rendered from the finished cube, so that both agree
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_gmsr.datasets.simulation_camera import Capture, jpeg
 from napari_gmsr.errors import DatasetError
 from napari_gmsr.image import Encoding
 
@@ -52,6 +53,8 @@ class Recipe:
         towards both ends of the range, as the calibration does, it rises there.
     noise
         Largest standard deviation of noise in the encoded picture, in half of the patches.
+    capture
+        What the camera does to every picture; ideal by default.
     """
 
     palette: int = 24
@@ -64,6 +67,7 @@ class Recipe:
     dimming: tuple[float, float] = (-2.5, 0.0)
     dark_signal: float = 0.01
     noise: float = 0.0
+    capture: Capture = field(default_factory=Capture)
 
 
 class SceneGenerator:
@@ -154,6 +158,8 @@ class SceneGenerator:
 
     def _picture(self, cube: Tensor) -> Tensor:
         rgb = torch.einsum("nbyx,bc->ncyx", cube, self.matrix).clamp_(0, 1)
+        capture = self.recipe.capture
+        rgb = capture.expose(rgb, self.generator)
         if self.encoding == "srgb":
             foot = rgb <= 0.0031308
             rgb = torch.where(foot, 12.92 * rgb, 1.055 * rgb.clamp_min(1e-4) ** (1 / 2.4) - 0.055)
@@ -161,6 +167,12 @@ class SceneGenerator:
             n = len(rgb)
             strength = self._often(n, 0.5) * self._uniform(n, 0, self.recipe.noise)
             rgb = (rgb + strength * self._normal(*rgb.shape)).clamp_(0, 1)
+        if capture.jpeg is not None:
+            low, high = capture.jpeg
+            drawn = torch.randint(
+                low, high + 1, (len(rgb),), generator=self.generator, device=self.device
+            )
+            return jpeg(rgb, drawn.tolist())
         return (rgb * 255).round_() / 255 if self.encoding == "srgb" else rgb
 
     def _palettes(self, n: int) -> Tensor:

@@ -186,7 +186,8 @@ _Read = tuple[Spectra | None, npt.NDArray[np.float64] | None, tuple[tuple[str, s
 def _spectra(root: Path, stated: Mapping[str, Any]) -> _Read:
     packed, folder = root / "spectra.npz", root / "spectra"
     if packed.is_file():
-        with _reading(packed), np.load(packed, allow_pickle=False) as file:
+        with _reading(packed), packed.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             spectra = file["spectra"].astype(np.float32)
             weights = file["weights"] if "weights" in file else np.ones(len(spectra))
         entries = stated.get("reflectances", [])
@@ -209,7 +210,8 @@ def _file(path: Path) -> tuple[Spectra, tuple[str, str]]:
             table = np.array([line.split(",") for line in lines if line.strip()], np.float64)
             nm, rows = table[:, 0], table[:, 1:].T
         else:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream:
+                file = np.load(stream, allow_pickle=False)
                 nm, rows = file["wavelengths_nm"].ravel(), np.atleast_2d(file["reflectance"])
                 source = str(file["source"]) if "source" in file else source
                 licence = str(file["licence"]) if "licence" in file else licence
