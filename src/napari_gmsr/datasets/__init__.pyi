@@ -1,10 +1,16 @@
+from .cache import CubeCache as CubeCache
+from .cache import cache_dataset as cache_dataset
 from .generator import Recipe as Recipe
 from .generator import SceneGenerator as SceneGenerator
+from .patches import CachedPatches as CachedPatches
 from .patches import PatchSource as PatchSource
+from .prefetch import Prefetch as Prefetch
+from .prefetch import prefetch as prefetch
 from .simulated import sample_scene as sample_scene
 from .simulated import simulate_scene as simulate_scene
 from .simulation import SimulatedPatches as SimulatedPatches
 from .simulation import Target as Target
+from .simulation_camera import Capture as Capture
 from .simulation_sources import SimulationSources as SimulationSources
 from .spectra import ReflectanceSet as ReflectanceSet
 from .spectra import color_checker as color_checker
