@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull, Delaunay
+from scipy.spatial import ConvexHull, Delaunay, cKDTree
 
 from napari_gmsr.color import render_rgb, rendering_matrix, srgb_to_linear
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
@@ -34,6 +34,7 @@ def simulate_scene(
     seed: int = 0,
     *,
     color_checker: bool = False,
+    regions: int = 1,
 ) -> tuple[RGBImage, SpectralCube]:
     """Give a photograph a spectrum at every pixel, and photograph that again.
 
@@ -57,6 +58,9 @@ def simulate_scene(
     color_checker
         Lay a ColorChecker with its measured reflectances into the lower right corner. It needs a
         picture of at least 148 x 100 pixels.
+    regions
+        Parts of the picture, alike in place and colour, each with a palette of its own: the same
+        colour is another metamer in another region.
 
     Returns
     -------
@@ -70,10 +74,17 @@ def simulate_scene(
     InputError
         Where the spectra are no such array, the picture is not finite, or too small for the chart.
     """
-    palette = _palette(spectra, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    palettes = [_palette(spectra, rng) for _ in range(max(1, regions))]
+    palette = palettes[0]
     matrix = rendering_matrix("srgb", "D65")
     linear = _linear(photo)
-    data = _mixtures(linear, palette, matrix).astype(np.float32)
+    region = _regions(linear, len(palettes), rng)
+    data = np.empty((*linear.shape[:2], WAVELENGTHS_NM.size), np.float32)
+    for number, own in enumerate(palettes):
+        inside = region == number
+        if inside.any():
+            data[inside] = _mixtures(linear[inside][None], own, matrix)[0]
     # A saturated highlight asks for more than all light back: the whole scene is darkened for it.
     exposure = 1.0 / max(1.0, float(np.percentile(data.max(axis=2), 99.5)))
     data = np.clip(data * exposure, 0.0, 1.0)
@@ -157,6 +168,22 @@ def _linear(photo: RGBImage) -> Array:
         )
     data = np.clip(photo.data.astype(np.float64), 0.0, 1.0)
     return srgb_to_linear(data) if photo.encoding == "srgb" else data
+
+
+def _regions(linear: Array, count: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return which region each pixel (y, x) is in: that of the nearest of random pixels.
+
+    Near is in place and in chromaticity alike, so that an object is mostly one region.
+    """
+    height, width = linear.shape[:2]
+    if count == 1:
+        return np.zeros((height, width), np.intp)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    brightness = linear.sum(axis=2).clip(1e-3, None)
+    chroma = linear[..., :2] / brightness[..., None]
+    features = np.dstack([y, x, 3 * chroma]).reshape(-1, 4)
+    centres = features[rng.choice(len(features), min(count, len(features)), replace=False)]
+    return cKDTree(centres).query(features)[1].reshape(height, width)
 
 
 def _mixtures(linear: Array, palette: Array, matrix: Array) -> Array:
