@@ -86,10 +86,8 @@ def test_an_unknown_target_names_those_there_are():
         SimulatedPatches(target="phot")
 
 
-def test_photographs_give_structure():
+def test_the_sources_licences_are_carried_along():
     rng = np.random.default_rng(0)
-    sources = SimulationSources.defaults()
-    assert not sources.photographs
     spectra = rng.random((5, 31)).astype(np.float32)
     own = SimulationSources((), spectra, np.ones(5), (("mine", "CC0-1.0"),))
     assert SimulatedPatches(own, **SMALL).licences == (("mine", "CC0-1.0"),)
