@@ -1,6 +1,11 @@
+from .agdnet import AGDNet as AGDNet
 from .captured_step import CapturedStep as CapturedStep
 from .gmsr import GMSRNet as GMSRNet
+from .hrnet import HRNet as HRNet
+from .hsrnet import HSRNet as HSRNet
+from .mscnn import MSCNN as MSCNN
 from .mstpp import MSTPlusPlus as MSTPlusPlus
 from .registry import create as create
 from .registry import list_networks as list_networks
+from .repcpsi import RepCPSI as RepCPSI
 from .rootpoly import RootPolynomialRegression as RootPolynomialRegression

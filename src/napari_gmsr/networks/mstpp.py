@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_gmsr.errors import InputError
+from napari_gmsr.networks.padding import reflected
 
 __all__ = ["MSTPlusPlus", "MultiHeadSpectralAttention", "SpectralAttentionBlock", "SpectralUNet"]
 
@@ -53,21 +54,9 @@ class MSTPlusPlus(nn.Module):
     def forward(self, rgb: Tensor) -> Tensor:
         """Reconstruct spectra; the picture is padded to multiples of 8 by reflection."""
         height, width = rgb.shape[-2:]
-        rgb = _reflected(_reflected(rgb, 2), 3)
-        features = self.conv_in(rgb)
+        features = self.conv_in(reflected(rgb, _MULTIPLE))
         cube: Tensor = self.conv_out(self.body(features)) + features
         return cube[..., :height, :width].contiguous()
-
-
-def _reflected(x: Tensor, axis: int) -> Tensor:
-    """Append lines to a multiple of 8, mirrored at the last; back and forth where lines are few."""
-    length = x.shape[axis]
-    positions = torch.arange(-(-length // _MULTIPLE) * _MULTIPLE, device=x.device)
-    if len(positions) == length:
-        return x
-    period = max(2 * length - 2, 1)
-    positions = positions % period
-    return x.index_select(axis, torch.minimum(positions, period - positions) % length)
 
 
 class SpectralUNet(nn.Module):

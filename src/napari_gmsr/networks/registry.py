@@ -14,7 +14,12 @@ __all__ = ["create", "list_networks"]
 
 _NETWORKS = {
     "gmsr": ("napari_gmsr.networks.gmsr", "GMSRNet"),
+    "mscnn": ("napari_gmsr.networks.mscnn", "MSCNN"),
+    "hrnet": ("napari_gmsr.networks.hrnet", "HRNet"),
+    "hsrnet": ("napari_gmsr.networks.hsrnet", "HSRNet"),
+    "agdnet": ("napari_gmsr.networks.agdnet", "AGDNet"),
     "mstpp": ("napari_gmsr.networks.mstpp", "MSTPlusPlus"),
+    "repcpsi": ("napari_gmsr.networks.repcpsi", "RepCPSI"),
     "rootpoly": ("napari_gmsr.networks.rootpoly", "RootPolynomialRegression"),
 }
 
