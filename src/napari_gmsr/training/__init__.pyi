@@ -1,0 +1,12 @@
+from .config import PRESETS as PRESETS
+from .config import SELECT as SELECT
+from .config import DatasetSettings as DatasetSettings
+from .config import LossSettings as LossSettings
+from .config import OptimiserSettings as OptimiserSettings
+from .config import TrainingConfig as TrainingConfig
+from .config import preset as preset
+from .config import read_config as read_config
+from .run_folder import RunFolder as RunFolder
+from .run_folder import Status as Status
+from .run_folder import default_root as default_root
+from .run_folder import new_run_path as new_run_path
