@@ -9,3 +9,4 @@ from .registry import create as create
 from .registry import list_networks as list_networks
 from .repcpsi import RepCPSI as RepCPSI
 from .rootpoly import RootPolynomialRegression as RootPolynomialRegression
+from .wiener import WienerEstimation as WienerEstimation

@@ -21,6 +21,7 @@ _NETWORKS = {
     "mstpp": ("napari_gmsr.networks.mstpp", "MSTPlusPlus"),
     "repcpsi": ("napari_gmsr.networks.repcpsi", "RepCPSI"),
     "rootpoly": ("napari_gmsr.networks.rootpoly", "RootPolynomialRegression"),
+    "wiener": ("napari_gmsr.networks.wiener", "WienerEstimation"),
 }
 
 
