@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGraphicsOpacityEffect, QLabel
 from napari_gmsr.jobs import Preflight
 from napari_gmsr.weights import ModelCard
 
-__all__ = ["MODES", "Explanation", "bullets", "card_tip", "plan_sentence"]
+__all__ = ["MODES", "Explanation", "bullets", "card_tip", "plan_sentence", "size"]
 
 MODES = {
     "auto": ("Automatic", "The whole picture where it fits in memory, else tiles."),
@@ -59,7 +59,7 @@ def plan_sentence(preflight: Preflight) -> str:
     """Return what a run will do and need."""
     runs = "" if preflight.runs == 1 else f", {preflight.runs} runs of the network"
     needs = (
-        f"needs about {_size(preflight.peak_bytes)} of {_size(preflight.free_bytes)} free memory"
+        f"needs about {size(preflight.peak_bytes)} of {size(preflight.free_bytes)} free memory"
         if preflight.mode_reason == "asked for"
         else preflight.mode_reason
     )
@@ -74,5 +74,6 @@ def _duration(seconds: float | None) -> str:
     return f", about {seconds:.0f} s" if seconds < 90 else f", about {seconds / 60:.0f} min"
 
 
-def _size(count: int) -> str:
+def size(count: float) -> str:
+    """Return a number of bytes in the unit that fits."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

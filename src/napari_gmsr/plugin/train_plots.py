@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_gmsr.plugin.pins import PALETTE
 from napari_gmsr.plugin.plots import ThemedPlot, set_up_frame
-from napari_gmsr.plugin.train_history import Probe, Series, smoothed
+from napari_gmsr.plugin.train_history import Series, smoothed
+from napari_gmsr.training.events import Preview
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -24,8 +25,6 @@ __all__ = ["CurvesPlot", "ProbePlot", "RunCurves"]
 
 _FAINT = 70
 """Opacity of 255 of what is smoothed, behind its smooth curve."""
-_OLDER = 6
-"""How many earlier predictions of a pixel are drawn, fading."""
 
 
 @dataclass(frozen=True)
@@ -198,38 +197,25 @@ class ProbePlot(ThemedPlot):
         super().paint_items()
         self._band.setPen(pg.mkPen(self.colors.text, width=1, style=Qt.PenStyle.DotLine))
 
-    def draw(
-        self,
-        wavelengths_nm: npt.NDArray[np.float64],
-        probes: Sequence[Probe],
-        band_nm: float | None = None,
-    ) -> None:
-        """Draw probes in place of what was drawn.
+    def draw(self, previews: Sequence[Preview]) -> None:
+        """Draw previews of one picture in place of what was drawn.
 
         Parameters
         ----------
-        wavelengths_nm
-            float64 (band,).
-        probes
-            Each gets a colour of its own, in order.
-        band_nm
-            The wavelength of the live band, which is marked.
+        previews
+            Oldest first. Each pixel gets a colour of its own, in the order of the newest's probes.
         """
-        wanted = [
-            line
-            for number, probe in enumerate(probes)
-            for line in _lines(probe, PALETTE[number % len(PALETTE)])
-        ]
-        while len(self._curves) > len(wanted):
+        lines = _lines(previews)
+        while len(self._curves) > len(lines):
             self.spectra.removeItem(self._curves.pop())
-        while len(self._curves) < len(wanted):
+        while len(self._curves) < len(lines):
             self._curves.append(self.spectra.plot(antialias=True))
-        for item, (values, pen, depth) in zip(self._curves, wanted, strict=True):
-            item.setData(wavelengths_nm, values, pen=pen)
-            item.setZValue(depth)
-        self._band.setVisible(band_nm is not None and bool(probes))
-        if band_nm is not None:
-            self._band.setValue(band_nm)
+        for curve, line in zip(self._curves, lines, strict=True):
+            curve.setData(line.wavelengths_nm, line.values, pen=line.pen)
+            curve.setZValue(line.depth)
+        self._band.setVisible(bool(lines))
+        if lines:
+            self._band.setValue(previews[-1].band_nm)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a size that fits below the curves."""
@@ -240,13 +226,25 @@ class ProbePlot(ThemedPlot):
         return QSize(220, 180)
 
 
-def _lines(probe: Probe, color: str) -> list[tuple[npt.NDArray[np.float64], QPen, int]]:
-    """Return a probe's values with their pens and depths: truth, then the newest, then older."""
-    lines = [(probe.truth, pg.mkPen(color, width=1.5, style=Qt.PenStyle.DashLine), 1)]
-    newest_first = probe.predictions[: -_OLDER - 2 : -1]
-    for age, prediction in enumerate(newest_first):
-        faded = QColor(color)
-        if age:
-            faded.setAlpha(int(_FAINT * 2 * (1 - age / (_OLDER + 1))))
-        lines.append((prediction.values, pg.mkPen(faded, width=1 if age else 2), -age))
+class _Line(NamedTuple):
+    wavelengths_nm: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    pen: QPen
+    depth: int
+
+
+def _lines(previews: Sequence[Preview]) -> list[_Line]:
+    """Return what to draw: for each pixel the truth, the newest prediction, and older ones."""
+    lines = []
+    for age, preview in enumerate(reversed(previews)):
+        nm = np.asarray(preview.wavelengths_nm)
+        for number, probe in enumerate(preview.probes):
+            color = QColor(PALETTE[number % len(PALETTE)])
+            if age == 0:
+                dashed = pg.mkPen(color, width=1.5, style=Qt.PenStyle.DashLine)
+                lines.append(_Line(nm, np.asarray(probe.truth), dashed, 1))
+            else:
+                color.setAlpha(int(2 * _FAINT * (1 - age / len(previews))))
+            pen = pg.mkPen(color, width=1 if age else 2)
+            lines.append(_Line(nm, np.asarray(probe.prediction), pen, -age))
     return lines
