@@ -1,5 +1,14 @@
 from .cache import CubeCache as CubeCache
 from .cache import cache_dataset as cache_dataset
+from .catalogue import list_datasets as list_datasets
+from .catalogue import open_dataset as open_dataset
+from .dataset import Dataset as Dataset
+from .dataset import DatasetInfo as DatasetInfo
+from .dataset import Finding as Finding
+from .dataset import Rendering as Rendering
+from .dataset import Scene as Scene
+from .dataset import Split as Split
+from .dataset import SplitRule as SplitRule
 from .generator import Recipe as Recipe
 from .generator import SceneGenerator as SceneGenerator
 from .patches import CachedPatches as CachedPatches
