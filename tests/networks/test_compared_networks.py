@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_gmsr.errors import InputError
 from napari_gmsr.networks import MSCNN, AGDNet, HRNet, HSRNet, MSTPlusPlus, RepCPSI, create
+from napari_gmsr.networks.published import from_published_state
 
 NETWORKS = ["mscnn", "hrnet", "hsrnet", "agdnet", "mstpp", "repcpsi"]
 
@@ -170,6 +171,17 @@ def test_either_published_name_of_agdnet_loads() -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(other.parameters(), network.parameters(), strict=True)
     )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_published_weights_tell_their_network(name: str) -> None:
+    found = from_published_state(create(name).state_dict())
+    assert found is not None
+    assert found[0] == name
+
+
+def test_other_weights_are_of_none_of_them() -> None:
+    assert from_published_state(create("gmsr").state_dict()) is None
 
 
 def test_published_weights_of_hrnet_load_with_their_idle_gates(conformance: Path) -> None:

@@ -19,7 +19,9 @@ def test_without_noise_it_is_least_squares():
     solution = np.linalg.lstsq(rgb.numpy(), spectra.numpy(), rcond=None)[0]
     np.testing.assert_allclose(fitted.coefficients.mT, solution, rtol=1e-9, atol=1e-9)
     picture = rgb.T.reshape(1, 3, 10, 20)
-    np.testing.assert_allclose(fitted(picture)[0].reshape(31, -1).T, rgb.numpy() @ solution, atol=1e-9)
+    np.testing.assert_allclose(
+        fitted(picture)[0].reshape(31, -1).T, rgb.numpy() @ solution, atol=1e-9
+    )
 
 
 def test_with_noise_it_errs_least_on_noisy_colours():

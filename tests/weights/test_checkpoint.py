@@ -89,6 +89,26 @@ def test_a_reference_checkpoint_loads(tmp_path: Path, wrap: Callable[..., object
     assert model.card.encoding == "linear"
 
 
+@pytest.mark.parametrize("name", ["hsrnet", "agdnet", "mstpp", "repcpsi"])
+def test_published_weights_of_a_compared_network_load(tmp_path: Path, name: str) -> None:
+    network = create(name)
+    path = tmp_path / "published.pth"
+    torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, path)
+    model = load_model(path)
+    assert model.card.network == name
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(model.network.state_dict()[key], tensor), key
+
+
+def test_incomplete_published_weights_are_named(tmp_path: Path) -> None:
+    state = create("hsrnet").state_dict()
+    del state["conv3.1.weight"]
+    torch.save(state, tmp_path / "incomplete.pth")
+    with pytest.raises(CheckpointError, match=r"hsrnet.*conv3\.1\.weight") as caught:
+        load_model(tmp_path / "incomplete.pth")
+    assert caught.value.where.endswith("incomplete.pth")
+
+
 class _Payload:
     def __reduce__(self) -> tuple[object, ...]:
         return Path.write_text, (Path("payload-ran"), "x")

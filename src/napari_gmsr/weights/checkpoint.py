@@ -100,14 +100,14 @@ def read_card(path: str | Path) -> ModelCard:
 
 
 def read_network(path: str | Path) -> tuple[nn.Module, ModelCard]:
-    """Read a checkpoint: ours, or a ``.pth`` of the reference implementation's GMSR-Net.
+    """Read a checkpoint: ours, or a ``.pth`` of the reference GMSR-Net or a compared network.
 
     Parameters
     ----------
     path
         A ``.safetensors`` file of `save_checkpoint`, or a ``.pth``, ``.pt`` or ``.ckpt`` whose
-        content is a state_dict, alone or under the key ``state_dict``. Its card is made up from
-        what the reference implementation is known to take.
+        content is a state_dict of the reference GMSR-Net or of a compared network, alone or under
+        the key ``state_dict``. Its card is made up from what is known of it.
 
     Returns
     -------
@@ -165,6 +165,7 @@ def _read_reference(path: Path) -> tuple[nn.Module, ModelCard]:
     import torch
 
     from napari_gmsr.networks.gmsr_names import from_reference_state, is_reference_state
+    from napari_gmsr.networks.published import from_published_state
 
     try:
         with warnings.catch_warnings():
@@ -182,15 +183,21 @@ def _read_reference(path: Path) -> tuple[nn.Module, ModelCard]:
         what = f"no PyTorch checkpoint ({type(error).__name__}: {_first_finding(error)})"
         raise CheckpointError(what, where=path, fix=_WHAT_IS_READ) from error
     state: object = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not _is_state(state) or not is_reference_state(state):
-        raise CheckpointError(
-            "not the weights of the reference GMSR-Net", where=path, fix=_WHAT_IS_READ
-        )
     try:
-        network = from_reference_state(state)
+        if _is_state(state) and is_reference_state(state):
+            network = from_reference_state(state)
+            return network, _reference_card(path, network.widths)
+        found = from_published_state(state) if _is_state(state) else None
     except CheckpointError as error:
         raise CheckpointError(error.what, where=path, fix=error.fix) from error
-    return network, _reference_card(path, network.widths)
+    if found is None:
+        raise CheckpointError(
+            "not the weights of the reference GMSR-Net or of a compared network",
+            where=path,
+            fix=_WHAT_IS_READ,
+        )
+    name, compared = found
+    return compared, _published_card(path, name)
 
 
 def _is_state(state: object) -> TypeGuard[dict[str, Tensor]]:
@@ -219,6 +226,19 @@ def _reference_card(path: Path, widths: tuple[int, ...]) -> ModelCard:
         wavelengths_nm=tuple(WAVELENGTHS_NM.tolist()),
         encoding="linear",
         camera="cie_1964",
+    )
+
+
+def _published_card(path: Path, network: str) -> ModelCard:
+    from napari_gmsr.cube import WAVELENGTHS_NM
+
+    return ModelCard(
+        name=path.stem,
+        summary=f"Published weights of {network}; what pictures it was trained on, "
+        "the file does not say.",
+        network=network,
+        wavelengths_nm=tuple(WAVELENGTHS_NM.tolist()),
+        encoding="linear",
     )
 
 

@@ -22,7 +22,7 @@ def import_reference(
     camera: str = "cie_1964",
     overwrite: bool = False,
 ) -> Path:
-    """Make a checkpoint of ours from a ``.pth`` of the reference implementation's GMSR-Net.
+    """Make a checkpoint of ours from a ``.pth`` of the reference GMSR-Net or a compared network.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def import_reference(
     path = Path(path)
     if path.suffix.lower() not in PICKLED:
         raise CheckpointError(
-            f"no {', '.join(sorted(PICKLED))} file of the reference GMSR-Net",
+            f"no {', '.join(sorted(PICKLED))} file of published weights",
             where=path,
             fix="A .safetensors checkpoint needs no import: give its path as the model.",
         )
@@ -74,7 +74,7 @@ def import_reference(
     card = card.model_copy(
         update={
             "name": name,
-            "summary": f"Imported from {path.name}, weights of the reference GMSR-Net "
+            "summary": f"Imported from {path.name}: published weights of {card.network}, "
             f"for {encoding} pictures.",
             "encoding": encoding,
             "camera": camera,
