@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gmsr.datasets import pairs
+from napari_gmsr.datasets import arad1k, cave, harvard, icvl, ntire2020, pairs
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Options, SplitRule
 from napari_gmsr.datasets.listing import existing_folder
 from napari_gmsr.errors import DatasetError
@@ -18,12 +17,23 @@ from napari_gmsr.image import Encoding
 
 __all__ = ["list_datasets", "open_dataset"]
 
-_LAYOUTS: dict[str, ModuleType] = {module.INFO.name: module for module in (pairs,)}
+_LAYOUTS: dict[str, tuple[DatasetInfo, Callable[[Path, Options], Dataset]]] = {
+    info.name: (info, opener)
+    for info, opener in (
+        (ntire2020.CLEAN, ntire2020.open_clean),
+        (ntire2020.REAL_WORLD, ntire2020.open_real_world),
+        (arad1k.INFO, arad1k.open_folder),
+        (cave.INFO, cave.open_folder),
+        (harvard.INFO, harvard.open_folder),
+        (icvl.INFO, icvl.open_folder),
+        (pairs.INFO, pairs.open_folder),
+    )
+}
 
 
 def list_datasets() -> tuple[DatasetInfo, ...]:
     """Return what there is to know of each dataset that `open_dataset` opens."""
-    return tuple(module.INFO for module in _LAYOUTS.values())
+    return tuple(info for info, _ in _LAYOUTS.values())
 
 
 def open_dataset(
@@ -71,8 +81,7 @@ def open_dataset(
     InputError
         Where the camera is unknown.
     """
-    module = _LAYOUTS.get(name)
-    if module is None:
+    if name not in _LAYOUTS:
         near = difflib.get_close_matches(name, _LAYOUTS, n=1)
         raise DatasetError(
             f"unknown dataset '{name}'",
@@ -90,5 +99,5 @@ def open_dataset(
                 f"{', '.join(given)} cannot be chosen: '{name}' knows its own",
                 fix="Leave it out, or open the folder as 'pairs'.",
             )
-    dataset: Dataset = module.open_folder(existing_folder(folder), options)
-    return dataset
+    _, opener = _LAYOUTS[name]
+    return opener(existing_folder(folder), options)

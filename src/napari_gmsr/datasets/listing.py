@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from napari_gmsr.datasets.dataset import Finding
+from napari_gmsr.datasets.dataset import (
+    UNKNOWN,
+    Dataset,
+    DatasetInfo,
+    Finding,
+    Options,
+    Rendering,
+    Scene,
+)
+from napari_gmsr.datasets.splits import by_hash, with_test
 from napari_gmsr.errors import DatasetError
+from napari_gmsr.image import Encoding
 
-__all__ = ["RGB_WITHOUT_CUBE", "by_name", "empty", "entries", "existing_folder", "inner_folder"]
+__all__ = ["empty", "entries", "existing_folder", "inner_folder", "matched", "unpaired"]
 
-RGB_WITHOUT_CUBE = "Add the cube, or ignore it: the picture is left out."
 _DEPTH = 5
-_PARTIAL = (".part", ".crdownload", ".download", ".partial", ".tmp", ".aria2")
+UNFINISHED = (".part", ".crdownload", ".download", ".partial", ".tmp", ".aria2")
 
 
 def existing_folder(folder: str | Path) -> Path:
@@ -65,25 +75,130 @@ def inner_folder(folder: Path) -> Path:
     return folder
 
 
-def by_name(
-    files: Iterable[Path], pattern: str, kind: str
-) -> tuple[dict[str, Path], list[Finding]]:
-    """Return the files whose names match, by the pattern's group ``name``.
+def matched(
+    info: DatasetInfo,
+    folder: Path,
+    options: Options,
+    *,
+    cube: str,
+    picture: str | None,
+    encoding: Encoding,
+    rendering: Rendering | None,
+    test: Collection[str] | None,
+    cube_arguments: Mapping[str, Any],
+    without: str | None = None,
+) -> Dataset:
+    """Make a dataset of the files whose names match, wherever in the folder they lie.
 
     Parameters
     ----------
-    files
-        What the folder holds.
-    pattern
-        For the whole file name; case does not matter.
-    kind
-        What they are, for the findings: a second file of one name, and unfinished downloads.
+    info, folder, options
+        Which dataset, where, and what the user said.
+    cube, picture
+        Patterns of a whole file name, with the scene as the group ``name``; case does not matter.
+        Without a pattern all pictures are rendered.
+    encoding
+        Of the picture files.
+    rendering
+        How pictures that are missing are made; ``None`` where nobody knows.
+    test
+        The published test scenes; ``None`` where there is no such list.
+    cube_arguments
+        For `napari_gmsr.io.read_cube`.
+    without
+        A folder whose files do not belong to it.
+
+    Raises
+    ------
+    DatasetError
+        Where there is no scene.
     """
+    files = [file for file in entries(folder) if without not in file.relative_to(folder).parts]
+    cubes, problems = _by_name(files, cube, "cube")
+    pictures: dict[str, Path] = {}
+    if options.camera is not None:
+        rendering, encoding = options.rendering(), "linear"
+    elif picture is not None:
+        pictures, more = _by_name(files, picture, "picture")
+        problems += more + unpaired(cubes, pictures, left_out=rendering is None)
+    usable = sorted(cubes if rendering is not None else cubes.keys() & pictures.keys())
+    if not usable:
+        raise empty(folder, info.layout, cubes, pictures, problems)
+    if test is None:
+        splits = by_hash(usable, options.split)
+    else:
+        splits = with_test(usable, test, options.split)
+        problems += _missing(test, usable)
+    return Dataset(
+        name=info.name,
+        folder=folder,
+        scenes=tuple(Scene(name, splits[name], cubes[name], pictures.get(name)) for name in usable),
+        encoding=encoding,
+        camera=UNKNOWN if rendering is None else rendering.camera,
+        illuminant=UNKNOWN if rendering is None else rendering.illuminant or "none",
+        licence=info.licence,
+        rendering=rendering,
+        problems=tuple(problems),
+        cube_arguments=cube_arguments,
+    )
+
+
+def _missing(test: Collection[str], usable: Collection[str]) -> list[Finding]:
+    missing = sorted(set(test) - set(usable))
+    if not missing:
+        return []
+    what = f"{len(missing)} of the {len(test)} test scenes are missing: {', '.join(missing[:10])}"
+    what += ", ..." if len(missing) > 10 else ""
+    return [Finding("warning", "", what, "Add them to compare with published numbers.")]
+
+
+def unpaired(
+    cubes: Mapping[str, Path], pictures: Mapping[str, Path], *, left_out: bool
+) -> list[Finding]:
+    """Return a finding for each picture without a cube and each cube without a picture.
+
+    Parameters
+    ----------
+    cubes, pictures
+        By scene.
+    left_out
+        Whether a cube without a picture is left out, or else rendered.
+    """
+    findings = [
+        Finding(
+            "warning",
+            name,
+            f"the picture {pictures[name].name} has no cube",
+            "Add the cube, or ignore it: the picture is left out.",
+        )
+        for name in sorted(pictures.keys() - cubes.keys())
+    ]
+    alone = sorted(cubes.keys() - pictures.keys())
+    if left_out:
+        findings += [
+            Finding(
+                "warning",
+                name,
+                f"the cube {cubes[name].name} has no picture",
+                "Add the picture, or ignore it: the cube is left out.",
+            )
+            for name in alone
+        ]
+    elif alone and pictures:
+        what = f"{len(alone)} of {len(cubes)} cubes have no picture file and are rendered"
+        findings.append(Finding("note", "", what, "Add the files if they should be used."))
+    return findings
+
+
+def _by_name(
+    files: Iterable[Path], pattern: str, kind: str
+) -> tuple[dict[str, Path], list[Finding]]:
+    """Return the files whose names match, and what is unfinished or there twice."""
     found: dict[str, Path] = {}
     findings: list[Finding] = []
     compiled = re.compile(pattern, re.IGNORECASE)
     for file in files:
-        unfinished = file.suffix.lower() in _PARTIAL
+        unfinished = file.suffix.lower() in UNFINISHED
         match = compiled.fullmatch(file.stem if unfinished else file.name)
         if match is None:
             continue
@@ -99,6 +214,20 @@ def by_name(
     return found, findings
 
 
-def empty(folder: Path, layout: str) -> DatasetError:
+def empty(
+    folder: Path,
+    layout: str,
+    cubes: Collection[str] = (),
+    pictures: Collection[str] = (),
+    problems: Collection[Finding] = (),
+) -> DatasetError:
     """Return the error for a folder without a single scene."""
-    return DatasetError("no scene was found in it", where=folder, fix=f"Expected: {layout}")
+    if cubes:
+        what = f"none of its {len(cubes)} cubes has a picture of its name"
+    elif pictures:
+        what = f"it holds {len(pictures)} pictures but no cube"
+    elif problems:
+        what = next(iter(problems)).what
+    else:
+        what = "no scene was found in it"
+    return DatasetError(what, where=folder, fix=f"Expected: {layout}.")

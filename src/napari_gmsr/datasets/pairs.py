@@ -21,7 +21,7 @@ from napari_gmsr.datasets.dataset import (
     Scene,
     Split,
 )
-from napari_gmsr.datasets.listing import RGB_WITHOUT_CUBE, empty, entries, inner_folder
+from napari_gmsr.datasets.listing import UNFINISHED, empty, entries, inner_folder, unpaired
 from napari_gmsr.datasets.splits import by_hash
 from napari_gmsr.errors import DatasetError
 from napari_gmsr.io import read_cube, read_rgb, supported_suffixes
@@ -64,34 +64,22 @@ def open_folder(folder: Path, options: Options) -> Dataset:
             if settings.get(key) is not None and getattr(options, key) is None
         },
     )
-    cubes, pictures = _find(root)
-    if not cubes:
-        raise empty(folder, INFO.layout)
-    problems = [
-        Finding("warning", name, "there is a picture without a cube", RGB_WITHOUT_CUBE)
-        for name in sorted(pictures.keys() - cubes.keys())
-    ]
+    cubes, pictures, problems = _find(root)
     rendering, encoding = _rendering(options, cubes, pictures)
-    usable = sorted(cubes)
-    if pictures or rendering is None:
-        usable = [name for name in usable if name in pictures]
-        problems += [
-            Finding(
-                "warning",
-                name,
-                "there is a cube without a picture",
-                "Add the picture, or ignore it: the cube is left out. Cubes alone are rendered "
-                "with a camera response.",
-            )
-            for name in sorted(cubes.keys() - pictures.keys())
-        ]
-    if not usable:
+    # Where there are picture files, a rendered one among them would be of another camera.
+    rendered = rendering is not None and not pictures
+    if not rendered:
+        problems += unpaired(cubes, pictures, left_out=True)
+    usable = sorted(cubes if rendered else cubes.keys() & pictures.keys())
+    if cubes and not pictures and not rendered:
         raise DatasetError(
-            f"none of its {len(cubes)} cubes has a picture of its name",
+            f"it holds {len(cubes)} cubes but no picture",
             where=folder,
-            fix="Give camera, a response to render pictures with, or name pictures as their cubes.",
+            fix="Add pictures of the same names, or give camera, a response to render them with.",
         )
-    arguments = {"variable": options.variable, "scale": options.scale}
+    if not usable:
+        raise empty(folder, INFO.layout, cubes, pictures, problems)
+    arguments: dict[str, Any] = {"variable": options.variable, "scale": options.scale}
     if options.wavelengths_nm is not None:
         arguments["wavelengths_nm"] = options.wavelengths_nm
         nm = np.asarray(options.wavelengths_nm, dtype=np.float64)
@@ -133,26 +121,40 @@ def _size(path: Path) -> int:
     return (data if path.suffix.lower() == ".hdr" and data.exists() else path).stat().st_size
 
 
-def _find(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+def _find(root: Path) -> tuple[dict[str, Path], dict[str, Path], list[Finding]]:
     """Return cubes and pictures by scene; with split folders a name begins with its split's."""
     cubes: dict[str, Path] = {}
     pictures: dict[str, Path] = {}
+    findings: list[Finding] = []
     undecided: list[tuple[str, Path]] = []
+
+    def add(to: dict[str, Path], name: str, file: Path) -> None:
+        if to.setdefault(name, file) != file:
+            what = f"there are two files of this name: {to[name]} and {file}"
+            findings.append(Finding("warning", name, what, "Remove one; the first is used."))
+
     for file in entries(root):
         suffix = file.suffix.lower()
         above = [part.lower() for part in file.relative_to(root).parts[:-1]]
         kind = next((part for part in reversed(above) if part in ("rgb", "cube")), None)
-        stem = _ENDING.sub("", file.stem)
-        name = "/".join([part for part in above if part in SPLITS][:1] + [stem])
-        if suffix in _PICTURES and suffix in _CUBES and kind is None:
+        name = "/".join([*[part for part in above if part in SPLITS][:1], _stem(file)])
+        if suffix in UNFINISHED:
+            what = f"there is a download that has not finished ({file.name})"
+            findings.append(Finding("error", name, what, "Download it again."))
+        elif suffix in _PICTURES and suffix in _CUBES and kind is None:
             undecided.append((name, file))  # a TIFF is either
         elif suffix in _PICTURES and kind != "cube":
-            pictures.setdefault(name, file)
+            add(pictures, name, file)
         elif suffix in _CUBES and kind != "rgb":
-            cubes.setdefault(name, file)
+            add(cubes, name, file)
     for name, file in undecided:
-        (pictures if name in cubes else cubes).setdefault(name, file)
-    return cubes, pictures
+        add(pictures if name in cubes else cubes, name, file)
+    return cubes, pictures, findings
+
+
+def _stem(file: Path) -> str:
+    """Return the scene's name: the file's without its suffix and an ending such as ``_rgb``."""
+    return _ENDING.sub("", file.stem)
 
 
 def _splits(root: Path, names: Collection[str], options: Options) -> Mapping[str, Split]:

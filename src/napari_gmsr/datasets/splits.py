@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 
 from napari_gmsr.datasets.dataset import Split, SplitRule
 
-__all__ = ["by_hash", "names_hash", "with_test"]
+__all__ = ["by_hash", "with_test"]
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.1
-
-
-def names_hash(names: Iterable[str]) -> str:
-    """Return the SHA-256 of the sorted names, one a line: a list of scenes in one word."""
-    return hashlib.sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()
 
 
 def with_test(names: Collection[str], test: Collection[str], rule: SplitRule) -> dict[str, Split]:
@@ -39,7 +34,7 @@ def with_test(names: Collection[str], test: Collection[str], rule: SplitRule) ->
     }
 
 
-def by_hash(names: Collection[str], rule: SplitRule) -> Mapping[str, Split]:
+def by_hash(names: Collection[str], rule: SplitRule) -> dict[str, Split]:
     """Split scenes that nobody has split: a tenth for test, then as `with_test`.
 
     The test scenes are those with the smallest SHA-256 of their names after "test " (at least one
