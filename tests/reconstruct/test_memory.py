@@ -276,3 +276,12 @@ def test_a_network_without_a_scan_claims_no_engine(monkeypatch: pytest.MonkeyPat
     assert "no scan" in cube.provenance["engine_reason"]
     monkeypatch.setattr(planning, "_free_memory", lambda _: 10**6)
     assert plan((600, 600), "auto", CPU, "none", network=network).mode == "tiled"
+
+
+def test_the_compared_networks_memory_is_predicted_within_15_percent() -> None:
+    results = json.loads((ROOT / "benchmarks/results/network_memory.json").read_text())
+    for name, sizes in results["bytes"].items():
+        network = create(name)
+        for side, measured in sizes.items():
+            predicted = costs.run_bytes(int(side) ** 2, "none", network)
+            assert predicted == pytest.approx(measured, rel=0.15), (name, side)

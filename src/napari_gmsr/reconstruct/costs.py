@@ -25,8 +25,17 @@ _GPU_BYTES = {"fused": (55e6, 673), "mamba_ssm": (68e6, 6125)}
 # The plain engine works through its scan in segments, whose size depends on the device: bytes for
 # each pixel of a segment, a segment's pixels, and bytes for every pixel around it.
 _REFERENCE_BYTES = {"cuda": (9300, 1 << 16, 1836), "cpu": (9300, 13_000, 1869)}
-# A network of single pixels in float64 (root-polynomial regression), with 31 bands.
+# Without a scan: a network of single pixels in float64 (root-polynomial regression), 31 bands, and
 _PIXELWISE = 640
+# the compared networks, bytes at least and for each pixel: benchmarks/network_memory.py, on a CPU.
+_COMPARED_BYTES = {
+    "MSCNN": (34e6, 1810),
+    "HRNet": (80e6, 2660),
+    "HSRNet": (0e6, 2370),
+    "AGDNet": (43e6, 3260),
+    "MSTPlusPlus": (57e6, 2390),
+    "RepCPSI": (49e6, 1410),
+}
 
 # Nanoseconds for a pixel with the paper's widths, whose channels sum to 61: by two threads of an
 # AMD EPYC, and by the 132 multiprocessors of an H100.
@@ -64,7 +73,8 @@ def run_bytes(
         Bytes at the peak, picture and cube included.
     """
     if not has_engines(network):
-        return _PIXELWISE * pixels
+        least, per_pixel = _COMPARED_BYTES.get(type(network).__name__, (0, _PIXELWISE))
+        return int(least + per_pixel * pixels)
     widths = _widths(network)
     breadth = max(widths) / _CHANNELS
     if engine == "cpu":
@@ -98,7 +108,8 @@ def run_seconds(
         Seconds; None where nothing was measured on such a device.
     """
     if not has_engines(network):
-        return 1e-9 * _PIXELWISE_CPU_NS * pixels if device.type == "cpu" else None
+        known = device.type == "cpu" and type(network).__name__ not in _COMPARED_BYTES
+        return 1e-9 * _PIXELWISE_CPU_NS * pixels if known else None
     work = 1e-9 * pixels * sum(_widths(network)) / _CHANNELS_IN_ALL
     if engine == "cpu":
         return work * _CPU_NS * _CPU_THREADS / torch.get_num_threads()
