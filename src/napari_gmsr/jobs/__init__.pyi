@@ -1,3 +1,4 @@
+from .event_log import EventLog as EventLog
 from .events import Cancelled as Cancelled
 from .events import Event as Event
 from .events import Failed as Failed
@@ -7,6 +8,8 @@ from .events import Started as Started
 from .executor import Executor as Executor
 from .executor import InlineExecutor as InlineExecutor
 from .executor import Job as Job
+from .follow import Follower as Follower
+from .follow import OnTrainingEvent as OnTrainingEvent
 from .preflight import Preflight as Preflight
 from .process import ProcessExecutor as ProcessExecutor
 from .process import default_executor as default_executor
@@ -14,3 +17,14 @@ from .reconstruction import ReconstructionRequest as ReconstructionRequest
 from .reconstruction import Settings as Settings
 from .reconstruction import start_preflight as start_preflight
 from .reconstruction import start_reconstruction as start_reconstruction
+from .runs import Difference as Difference
+from .runs import RunSummary as RunSummary
+from .runs import compare_runs as compare_runs
+from .runs import find_run as find_run
+from .runs import list_runs as list_runs
+from .runs import remove_run as remove_run
+from .runs import summarise as summarise
+from .training import TrainingJob as TrainingJob
+from .training import attach as attach
+from .training import resume_training as resume_training
+from .training import start_training as start_training

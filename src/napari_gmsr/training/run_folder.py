@@ -25,7 +25,7 @@ from napari_gmsr.io import atomic_output
 from napari_gmsr.training.config import TrainingConfig, read_config
 from napari_gmsr.training.events import Event, from_line, to_line
 
-__all__ = ["FORMAT", "Request", "RunFolder", "Status", "default_root", "new_run_path"]
+__all__ = ["FORMAT", "Request", "RunFolder", "State", "Status", "default_root", "new_run_path"]
 
 FORMAT = 1
 """Of the folder's layout."""
@@ -239,9 +239,14 @@ class RunFolder:
         """Say whether there is such a request."""
         return os.path.exists(self.path / what)  # noqa: PTH110 - asked at every step
 
-    def write_status(self, state: State, step: int = 0, done: float = 0.0) -> None:
-        """Say how this process stands. It is no loss where that cannot be written."""
-        status = Status(state, os.getpid(), socket.gethostname(), time.time(), step, done)
+    def write_status(
+        self, state: State, step: int = 0, done: float = 0.0, *, pid: int | None = None
+    ) -> None:
+        """Say how this process stands, or the one with ``pid`` that was just started.
+
+        It is no loss where that cannot be written.
+        """
+        status = Status(state, pid or os.getpid(), socket.gethostname(), time.time(), step, done)
         temporary = self.path / ".status.json"
         with contextlib.suppress(OSError):
             temporary.write_text(json.dumps(asdict(status)), encoding="utf-8")
