@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.datasets import cache_dataset
+from napari_gmsr.datasets.dataset import Rendering
 from napari_gmsr.errors import Cancelled, DatasetError, OutputError
 from napari_gmsr.image import RGBImage
 
@@ -41,6 +42,9 @@ class Scenes:
     camera: str = "camera"
     illuminant: str = "D65"
     licence: str = "CC0"
+    rendering: Rendering | None = None
+    cube_arguments: dict = field(default_factory=dict)
+    resampled: bool = False
     reads: list[str] = field(default_factory=list)
 
     def select(self, split: str) -> tuple[Scene, ...]:
@@ -125,10 +129,45 @@ def test_a_scene_is_read_once_until_its_file_changes(tmp_path):
     assert len(list(tmp_path.rglob("*.npy"))) == 2  # the former state is gone
 
 
-def test_other_settings_have_a_cache_of_their_own(tmp_path):
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"camera": "another"},
+        {"illuminant": "A"},
+        {"encoding": "srgb"},
+        {"rendering": Rendering("cie1931", stretched=True)},
+        {"cube_arguments": {"scale": 0.5}},
+        {"cube_arguments": {"wavelengths_nm": WAVELENGTHS}},
+        {"resampled": True},
+    ],
+)
+def test_whatever_changes_what_is_read_has_a_cache_of_its_own(tmp_path, setting):
     dataset = scenes(tmp_path, (8, 8))
-    cache_dataset(dataset, "train", folder=tmp_path)
-    cache_dataset(replace(dataset, camera="another"), "train", folder=tmp_path)
+    cache_dataset(dataset, "train", folder=tmp_path / "cache")
+    cache_dataset(replace(dataset, **setting), "train", folder=tmp_path / "cache")
+    assert dataset.reads == ["s0", "s0"]
+
+
+def test_a_camera_file_that_changes_makes_another_cache(tmp_path):
+    camera = tmp_path / "response.csv"
+    camera.write_text("before")
+    dataset = scenes(tmp_path, (8, 8), camera=str(camera))
+    cache_dataset(dataset, "train", folder=tmp_path / "cache")
+    camera.write_text("after that")
+    cache_dataset(dataset, "train", folder=tmp_path / "cache")
+    assert dataset.reads == ["s0", "s0"]
+
+
+@pytest.mark.parametrize(("source", "part"), [("bands", "bands/b400.png"), ("c.hdr", "c.raw")])
+def test_a_source_of_several_files_is_followed_in_each(tmp_path, monkeypatch, source, part):
+    dataset = scenes(tmp_path, (8, 8))
+    (tmp_path / "bands").mkdir()
+    (tmp_path / "c.hdr").touch()
+    (tmp_path / part).write_bytes(b"before")
+    monkeypatch.setattr(Scenes, "select", lambda *_: (Scene("s0", tmp_path / source),))
+    cache_dataset(dataset, "train", folder=tmp_path / "cache")
+    (tmp_path / part).write_bytes(b"after that")
+    cache_dataset(dataset, "train", folder=tmp_path / "cache")
     assert dataset.reads == ["s0", "s0"]
 
 

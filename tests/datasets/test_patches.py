@@ -45,6 +45,7 @@ def cached(folder: Path, arrays: dict[str, np.ndarray], encoding: str):
     class InMemory:
         name, camera, illuminant, licence = "toy", "camera", "D65", "CC0"
         wavelengths_nm = np.arange(400.0, 431.0, 10.0)
+        rendering, cube_arguments, resampled = None, {}, False
 
         def select(self, split):
             return tuple(Scene(n, split, folder / f"{n}.mat", None) for n in arrays)

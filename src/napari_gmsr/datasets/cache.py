@@ -9,13 +9,14 @@ set does not grow with the set of scenes.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import math
 import mmap
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -228,13 +229,18 @@ def _place(dataset: Dataset, folder: Path | None) -> Path:
         import platformdirs
 
         folder = platformdirs.user_cache_path("napari-gmsr", appauthor=False) / "scenes"
+    camera = Path(dataset.camera)
     settings = [
         FORMAT,
         str(Path(dataset.folder).resolve()),
-        [float(nm) for nm in dataset.wavelengths_nm],
+        dataset.wavelengths_nm,
         dataset.encoding,
         dataset.camera,
+        _state(camera) if camera.is_file() else None,  # a response of the user's own
         dataset.illuminant,
+        None if dataset.rendering is None else asdict(dataset.rendering),
+        dict(dataset.cube_arguments),
+        dataset.resampled,
     ]
     place = Path(folder) / f"{dataset.name}-{_digest(settings)}"
     try:
@@ -252,24 +258,37 @@ def _place(dataset: Dataset, folder: Path | None) -> Path:
 
 def _scene_path(place: Path, scene: Scene) -> Path:
     """Return the name of a scene's file: who it is, then the state of its sources."""
-    sources = [Path(path) for path in (scene.cube, scene.rgb) if path is not None]
-    state = []
-    for source in sources:
-        try:
-            found = source.stat()
-        except OSError as error:
-            raise DatasetError(
-                f"the file cannot be read: {error.strerror}",
-                where=source,
-                fix="Download it again, or check the folder.",
-            ) from error
-        state.append([found.st_size, found.st_mtime_ns])
+    sources = [path for path in (scene.cube, scene.rgb) if path is not None]
     who = _digest([scene.name, *(str(source.resolve()) for source in sources)])
-    return place / f"{who}-{_digest(state)}.npy"
+    return place / f"{who}-{_digest([_state(source) for source in sources])}.npy"
+
+
+def _state(source: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of a source's files: a folder's, an ENVI pair's."""
+    try:
+        if source.is_dir():
+            files = sorted(path for path in source.rglob("*") if path.is_file())
+        elif source.suffix.lower() == ".hdr":
+            files = sorted(source.parent.glob(f"{glob.escape(source.stem)}*"))
+        else:
+            files = [source]
+        found = [(path.name, path.stat()) for path in files or [source]]
+    except OSError as error:
+        raise DatasetError(
+            f"the file cannot be read: {error.strerror}",
+            where=source,
+            fix="Download it again, or check the folder.",
+        ) from error
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in found]
 
 
 def _digest(what: Sequence[Any]) -> str:
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+    text = json.dumps(what, default=_plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
 def _open(path: Path, depth: int) -> _Stored | None:
