@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +28,7 @@ from napari_gmsr.jobs import (
     start_preflight,
     start_reconstruction,
 )
+from napari_gmsr.plugin.inbox import Inbox
 from napari_gmsr.plugin.layers import add_cube, cube_layers, is_comparable, layer_wavelengths
 from napari_gmsr.plugin.pictures import LayerPicture
 
@@ -82,12 +81,7 @@ class ReconstructionController(QObject):
         self._run: list[_Run] = []  # at most one
         self._asked: _Question | None = None
         self._ask_next: _Question | None = None
-        # Jobs speak in threads of their own; the timer collects what they say. A signal emitted
-        # there could hit this object while Qt deletes it.
-        self._inbox: queue.SimpleQueue[tuple[Callable[[Event], None], Event]] = queue.SimpleQueue()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self._deliver)
+        self._inbox = Inbox(_POLL_MS, lambda: self.running or self._asked is not None, self)
         self.destroyed.connect(partial(_abandon, self._run))
         # A closed window is destroyed only when Python collects it, which may be long after.
         if parent is not None:
@@ -120,9 +114,8 @@ class ReconstructionController(QObject):
             return
         request = ReconstructionRequest(partial(picture.read, float_encoding), settings)
         bar = progress(total=0, desc=f"Reconstructing {picture.name}")
-        job = start_reconstruction(request, self._to_gui_thread(self._on_event), self._executor)
+        job = start_reconstruction(request, self._inbox.address(self._on_event), self._executor)
         self._run.append(_Run(picture, job, bar))
-        self._timer.start()
         self.started.emit(picture)
 
     def cancel(self) -> None:
@@ -139,8 +132,7 @@ class ReconstructionController(QObject):
             self._ask_next = (shape, settings)
             return
         self._asked, self._ask_next = (shape, settings), None
-        self._timer.start()
-        start_preflight(shape, settings, self._to_gui_thread(self._on_answer), self._executor)
+        start_preflight(shape, settings, self._inbox.address(self._on_answer), self._executor)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """End the run once the window has accepted to be closed."""
@@ -152,22 +144,6 @@ class ReconstructionController(QObject):
         window = self.parent()
         if isinstance(window, QWidget) and not window.isVisible():
             _abandon(self._run)
-
-    def _to_gui_thread(self, handler: Callable[[Event], None]) -> Callable[[Event], None]:
-        inbox = self._inbox
-        return lambda event: inbox.put((handler, event))
-
-    def _deliver(self) -> None:
-        # The timer rests meanwhile: napari's progress bars let Qt go on with other events, of which
-        # one could be this timer's next.
-        self._timer.stop()
-        try:
-            while not self._inbox.empty():
-                handler, event = self._inbox.get()
-                handler(event)
-        finally:
-            if self.running or self._asked:
-                self._timer.start()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):

@@ -33,15 +33,12 @@ class RunCurves:
 
     Parameters
     ----------
-    name
-        For the legend.
     color
         ``#rrggbb``.
     loss, psnr, sam
         Over the steps; PSNR in dB, SAM in degrees.
     """
 
-    name: str
     color: str
     loss: Series
     psnr: Series

@@ -340,7 +340,7 @@ def _rest() -> tuple[Field, ...]:
                 "validation": "the validation pictures",
                 "test-patches": "patches of the test pictures",
             },
-            "On test patches the reference implementation chose; figures on those are then too good.",
+            "The reference implementation chose on test patches: its figures on them are too good.",
         ),
         fraction(
             "validate_every", "Validate every", 0.001, 1, "Part of the run between two validations."

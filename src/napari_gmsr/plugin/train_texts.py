@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from napari_gmsr.jobs import Difference
 from napari_gmsr.plugin.train_history import RunHistory
 from napari_gmsr.training.config import PresetName, Select
 
-__all__ = ["PRESET_TEXTS", "SELECT_LABELS", "duration", "progress_sentence"]
+__all__ = ["PRESET_TEXTS", "SELECT_LABELS", "differences_text", "duration", "progress_sentence"]
 
 PRESET_TEXTS: dict[PresetName, tuple[str, str]] = {
     "recommended": (
@@ -34,22 +37,39 @@ SELECT_LABELS: dict[Select, str] = {
 
 
 def progress_sentence(history: RunHistory) -> str:
-    """Return how a run goes, in a few short parts."""
-    step = history.step
+    """Return how a run goes, or how it ended."""
+    step, failed, finished = history.step, history.failed, history.finished
+    if failed is not None:
+        return " ".join(
+            part for part in (f"Failed: {failed.what}.", failed.where, failed.fix) if part
+        )
     if step is None:
-        return "Preparing data and network…"
+        return "Preparing data and network…" if finished is None else "Stopped before a step."
     parts = [f"step {step.step}"]
     if history.epoch is not None:
         parts.append(f"{history.epoch} epochs" if history.epoch != 1 else "1 epoch")
     parts.append(f"loss {step.loss:.4g}")
-    if not history.ended:
-        parts.append(f"{step.patches_per_s:.3g} patches/s")
-        if step.loader_share >= 0.05:
-            parts.append(f"{step.loader_share:.0%} of the time waiting for data")
-        left = history.seconds_left
-        if left is not None and history.state != "paused":
-            parts.append(f"{duration(left)} left")
-    return ", ".join(parts)
+    if finished is not None:
+        how = "Stopped" if history.state == "stopped" else "Done"
+        best = f"; best at step {finished.best_step}" if finished.best_step else ""
+        return f"{how} after {duration(finished.seconds)}: {', '.join(parts)}{best}."
+    parts.append(f"{step.patches_per_s:.3g} patches/s")
+    if step.loader_share >= 0.05:
+        parts.append(f"{step.loader_share:.0%} of the time waiting for data")
+    left = history.seconds_left
+    if history.state == "paused":
+        return f"Paused: {', '.join(parts[:2])}."
+    return ", ".join(parts) + ("" if left is None else f", {duration(left)} left")
+
+
+def differences_text(differences: Sequence[Difference]) -> str:
+    """Return the settings in which runs differ, a line each."""
+    lines = [
+        f"{one.setting}: {' | '.join('–' if v is None else str(v) for v in one.values)}"
+        for one in differences
+        if one.setting != "name"
+    ]
+    return "\n".join(lines) or "The checked runs have the same settings."
 
 
 def duration(seconds: float) -> str:
