@@ -9,6 +9,8 @@ from .dataset import Rendering as Rendering
 from .dataset import Scene as Scene
 from .dataset import Split as Split
 from .dataset import SplitRule as SplitRule
+from .doctor import DatasetReport as DatasetReport
+from .doctor import check_dataset as check_dataset
 from .generator import Recipe as Recipe
 from .generator import SceneGenerator as SceneGenerator
 from .patches import CachedPatches as CachedPatches

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_gmsr.datasets.dataset import (
     UNKNOWN,
@@ -23,7 +26,8 @@ from napari_gmsr.datasets.dataset import (
 )
 from napari_gmsr.datasets.listing import UNFINISHED, empty, entries, inner_folder, unpaired
 from napari_gmsr.datasets.splits import by_hash
-from napari_gmsr.errors import DatasetError
+from napari_gmsr.errors import DatasetError, GMSRError
+from napari_gmsr.image import Encoding
 from napari_gmsr.io import read_cube, read_rgb, supported_suffixes
 
 __all__ = ["INFO", "open_folder"]
@@ -52,7 +56,7 @@ def open_folder(folder: Path, options: Options) -> Dataset:
 
     A file ``pairs.json`` in the folder may say camera, illuminant, encoding, licence,
     wavelengths_nm, variable and scale; what is given to `open_dataset` wins. Where nobody says the
-    wavelengths the smallest cube is read for them, and the first picture for its encoding.
+    wavelengths, up to three cubes are read for them, and a picture for its encoding.
     """
     root = inner_folder(folder)
     settings = _settings(root / "pairs.json")
@@ -84,8 +88,7 @@ def open_folder(folder: Path, options: Options) -> Dataset:
         arguments["wavelengths_nm"] = options.wavelengths_nm
         nm = np.asarray(options.wavelengths_nm, dtype=np.float64)
     else:
-        smallest = min((cubes[name] for name in usable), key=_size)
-        nm = read_cube(smallest, **arguments).wavelengths_nm
+        nm = _bands([cubes[name] for name in usable], arguments)
     splits = _splits(root, usable, options)
     return Dataset(
         name=INFO.name,
@@ -108,12 +111,36 @@ def open_folder(folder: Path, options: Options) -> Dataset:
 
 def _rendering(
     options: Options, cubes: Mapping[str, Path], pictures: Mapping[str, Path]
-) -> tuple[Rendering | None, Any]:
+) -> tuple[Rendering | None, Encoding]:
     both = sorted(cubes.keys() & pictures.keys())
     encoding = options.encoding
     if encoding is None:
-        encoding = read_rgb(pictures[both[0]]).encoding if both else "linear"
+        encoding = _encoding([pictures[name] for name in both])
     return options.rendering(encoding=encoding), encoding
+
+
+def _encoding(pictures: Sequence[Path]) -> Encoding:
+    """Return the encoding of the first picture that can be read."""
+    for file in pictures:
+        with contextlib.suppress(GMSRError):  # the doctor, and whoever reads it, will say it
+            return read_rgb(file).encoding
+    return "linear"
+
+
+def _bands(cubes: Sequence[Path], arguments: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """Return the wavelengths of most of the three smallest cubes that can be read."""
+    found: list[tuple[float, ...]] = []
+    failure: GMSRError | None = None
+    for file in sorted(cubes, key=_size):
+        try:
+            found.append(tuple(read_cube(file, **arguments).wavelengths_nm))
+        except GMSRError as error:
+            failure = failure or error
+        if len(found) == 3:
+            break
+    if not found and failure is not None:
+        raise failure
+    return np.array(Counter(found).most_common(1)[0][0])
 
 
 def _size(path: Path) -> int:
