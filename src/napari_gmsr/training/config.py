@@ -296,7 +296,7 @@ of the test pictures.
 """
 
 
-def preset(name: PresetName = "recommended", **overrides: Any) -> TrainingConfig:
+def preset(name: PresetName = "recommended", /, **overrides: Any) -> TrainingConfig:
     """Make a configuration from a preset.
 
     Parameters
