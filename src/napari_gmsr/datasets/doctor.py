@@ -145,9 +145,12 @@ class _Check:
         """Read a scene and note what is wrong with it."""
         try:
             cube = self.dataset.read_cube(scene)
-            self.findings += _check_cube(scene, cube, self.patch)
-            with np.errstate(invalid="ignore"):  # infinite values are a finding, not a warning
-                thumbnail = _thumbnail(cube.data.mean(axis=0))
+            self.findings += _check_size(scene, cube, self.patch)
+            values = list(_check_values(scene, cube))
+            self.findings += values
+            if any(finding.severity == "error" for finding in values):
+                return
+            thumbnail = _thumbnail(cube.data.mean(axis=0))
             if thumbnail.any():
                 self.thumbnails.append((scene, thumbnail))
             if scene.rgb is not None:
@@ -182,8 +185,8 @@ class _Check:
             yield Finding(
                 "note",
                 "",
-                f"{len(self.exposures)} pictures are {low:.2f} to {high:.2f} times as bright as "
-                "the response makes them of their cubes",
+                "some pictures have another exposure than the response gives them: "
+                f"{len(self.exposures)}, by factors of {low:.2f} to {high:.2f}",
                 "Scale the cubes, or leave it so if the exposures differ on purpose.",
             )
         yield from self._twins()
@@ -244,7 +247,7 @@ class _Check:
             )
 
 
-def _check_cube(scene: Scene, cube: SpectralCube, patch: int) -> Iterator[Finding]:
+def _check_size(scene: Scene, cube: SpectralCube, patch: int) -> Iterator[Finding]:
     _, height, width = cube.shape
     if scene.split == "train" and min(height, width) < patch:
         yield Finding(
@@ -253,6 +256,9 @@ def _check_cube(scene: Scene, cube: SpectralCube, patch: int) -> Iterator[Findin
             f"{height} x {width} pixels are less than a patch of {patch} x {patch}",
             "Choose smaller patches, or take the scene out of the training set.",
         )
+
+
+def _check_values(scene: Scene, cube: SpectralCube) -> Iterator[Finding]:
     broken = cube.data.size - int(np.count_nonzero(np.isfinite(cube.data)))
     if broken:
         yield Finding(
@@ -298,7 +304,7 @@ def _compare(picture: Floats, rendered: Floats) -> tuple[float, float]:
     return gain, distance
 
 
-def _thumbnail(grey: npt.NDArray[np.floating]) -> Floats:
+def _thumbnail(grey: Floats) -> Floats:
     """Return the differences of neighbours in a thumbnail, of length one; zeros where it is flat.
 
     In place of grey values, so that a bright middle on a dark ground makes no two scenes alike; of
@@ -306,11 +312,7 @@ def _thumbnail(grey: npt.NDArray[np.floating]) -> Floats:
     """
     from PIL import Image
 
-    small = np.asarray(
-        Image.fromarray(np.nan_to_num(grey).astype(np.float32)).resize(
-            (_SIDE, _SIDE), Image.Resampling.BOX
-        )
-    )
+    small = np.asarray(Image.fromarray(grey).resize((_SIDE, _SIDE), Image.Resampling.BOX))
     edges = np.concatenate([np.diff(small, axis=0).ravel(), np.diff(small, axis=1).ravel()])
     length = np.linalg.norm(edges)
     if length <= 1e-6 * max(1e-6, float(np.abs(small).max())):
