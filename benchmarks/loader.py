@@ -4,10 +4,13 @@ Writes a synthetic set of random samples as scene files, reads its patches throu
 ``cache_dataset``'s files, `CachedPatches` and `prefetch`, and lets a consumer take a given time a
 step: on a GPU it keeps the device busy for that time, on the CPU it sleeps, which leaves the
 processor to the loader. ``waited_share`` is the time in ``next``; ``added_share`` all that a step
-takes longer than the consumer takes alone, also by sharing processors with the loader. Files are dropped from the page cache before the steps, so that reads are
-cold at first. Memory is sampled while steps run: ``RssAnon`` and ``RssShmem`` of
-/proc/self/status are the process's own, ``RssFile`` is code and mapped files that the kernel takes
-back at will. Linux only.
+takes longer than the consumer takes alone, also by sharing processors with the loader.
+
+Every run is made twice: first with the files dropped from the page cache, so that patches come from
+the disk, then with what the first has left there. Memory is sampled while steps run: ``RssAnon``
+and ``RssShmem`` of /proc/self/status are the process's own, ``RssFile`` is code and mapped files
+that the kernel takes back at will. Pages that the kernel caches without a mapping belong to no
+process and are not counted. Linux only.
 
     python benchmarks/loader.py [--scenes N] [--steps N] [--step-ms MS] [--folder DIR]
 """
@@ -100,7 +103,9 @@ def consumer(device: torch.device, step_ms: float) -> Callable[[], None]:
     return step
 
 
-def measure(cache: CubeCache, folder: Path, steps: int, step_ms: float) -> dict[str, Any]:
+def measure(
+    cache: CubeCache, folder: Path, steps: int, step_ms: float, *, cold: bool
+) -> dict[str, Any]:
     """Run steps and return the waiting and the memory."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     source = CachedPatches(cache, patch=SIDE, batch=BATCH, device=device)
@@ -116,7 +121,8 @@ def measure(cache: CubeCache, folder: Path, steps: int, step_ms: float) -> dict[
             for name, value in resident().items():
                 peak[name] = max(peak[name], value)
 
-    drop_pages(folder)
+    if cold:
+        drop_pages(folder)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
@@ -133,6 +139,7 @@ def measure(cache: CubeCache, folder: Path, steps: int, step_ms: float) -> dict[
         watcher.join()
     own = peak["RssAnon"] + peak["RssShmem"]
     return {
+        "pages": "dropped" if cold else "as the former run left them",
         "steps": steps,
         "consumer": "sleep" if device.type == "cpu" else "matrix products",
         "consumer_asked_ms": step_ms,
@@ -206,7 +213,11 @@ def main() -> None:
         cache = build(folder, given.scenes)
         built_s = time.perf_counter() - started
         size = sum(path.stat().st_size for path in folder.rglob("*.npy"))
-        runs = [measure(cache, folder, given.steps, step_ms) for step_ms in given.step_ms]
+        runs = [
+            measure(cache, folder, given.steps, step_ms, cold=cold)
+            for step_ms in given.step_ms
+            for cold in (True, False)
+        ]
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()

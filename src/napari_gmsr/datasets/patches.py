@@ -172,18 +172,16 @@ class CachedPatches:
         host = torch.empty(self.size, side, side, depth, dtype=dtype, pin_memory=pinned)
         for (scene, y, x), out in zip(places.tolist(), host.numpy(), strict=True):
             self.cache.read(scene, y, x, out)
-        values = host.to(self.device, non_blocking=True).to(torch.float32)
-        if dtype == torch.uint16:
-            values /= FULL_SCALE
-        values = values.permute(0, 3, 1, 2).clamp_(0, 1)
+        values = host.to(self.device, non_blocking=True)
         if self.flips:
             values = _turned(values, ways)
-        rgb, cube = values[:, :3].contiguous(), values[:, 3:].contiguous()
+        rgb, cube = _planes(values[..., :3]), _planes(values[..., 3:])
         if self.exposure is not None:
             low, high = np.log(self.exposure)
             dimming = np.exp(low + (high - low) * factors).astype(np.float32)
             k = torch.from_numpy(dimming).to(self.device)[:, None, None, None]
-            rgb, cube = (_dimmed_srgb(rgb, k) if self.encoding == "srgb" else rgb * k), cube * k
+            rgb = _dimmed_srgb(rgb, k) if self.encoding == "srgb" else rgb.mul_(k)
+            cube.mul_(k)
         return rgb, cube
 
     def _places(
@@ -210,11 +208,22 @@ class CachedPatches:
 
 
 def _turned(values: Tensor, ways: Tensor) -> Tensor:
-    """Mirror rows, columns, diagonal of the patches (n, c, s, s) that ways (3, n) names."""
+    """Mirror rows, columns, diagonal of the patches (n, s, s, c) that ways (3, n) names."""
     rows, columns, diagonal = ways.to(values.device)[:, :, None, None, None]
-    values = torch.where(rows, values.flip(2), values)
-    values = torch.where(columns, values.flip(3), values)
-    return torch.where(diagonal, values.transpose(2, 3), values)
+    # Only moved, not computed with: PyTorch moves int16, but not every kernel takes uint16.
+    moved = values.view(torch.int16) if values.dtype == torch.uint16 else values
+    moved = torch.where(rows, moved.flip(1), moved)
+    moved = torch.where(columns, moved.flip(2), moved)
+    moved = torch.where(diagonal, moved.transpose(1, 2), moved)
+    return moved.view(values.dtype)
+
+
+def _planes(values: Tensor) -> Tensor:
+    """Return stored values (n, s, s, c) as float32 (n, c, s, s) within [0, 1]."""
+    planes = torch.empty_like(
+        values.permute(0, 3, 1, 2), dtype=torch.float32, memory_format=torch.contiguous_format
+    ).copy_(values.permute(0, 3, 1, 2))
+    return planes.div_(FULL_SCALE) if values.dtype == torch.uint16 else planes.clamp_(0, 1)
 
 
 def _dimmed_srgb(rgb: Tensor, k: Tensor) -> Tensor:
