@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from napari_gmsr.datasets import open_dataset
+from napari_gmsr.datasets import check_dataset, open_dataset
 from napari_gmsr.image import RGBImage
+from napari_gmsr.jobs.events import Progress
 from napari_gmsr.jobs.executor import Context
 
-__all__ = ["picture", "survey"]
+__all__ = ["check", "picture", "survey"]
 
 
 def survey(context: Context, *, name: str, folder: str, camera: str | None) -> dict[str, Any]:
@@ -37,6 +38,25 @@ def survey(context: Context, *, name: str, folder: str, camera: str | None) -> d
         "camera": dataset.camera,
         "findings": [asdict(finding) for finding in dataset.problems],
     }
+
+
+def check(
+    context: Context, *, name: str, folder: str, camera: str | None, patch: int
+) -> list[dict[str, Any]]:
+    """Read every file of a dataset: `napari_gmsr.datasets.check_dataset` as a task.
+
+    Returns
+    -------
+    list of dict
+        Severity, scene, what and fix of each finding.
+    """
+    report = check_dataset(
+        open_dataset(name, folder, camera=camera),
+        patch=patch,
+        progress=lambda done, total, what: context.report(Progress(done, total, what)),
+        cancel=context.cancelled,
+    )
+    return [asdict(finding) for finding in report.findings]
 
 
 def picture(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-
-import torch
-
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import RGBImage
+from napari_gmsr.jobs.devices import list_devices
 from napari_gmsr.jobs.events import Progress
 from napari_gmsr.jobs.executor import Context
 from napari_gmsr.jobs.preflight import Preflight
@@ -68,7 +65,9 @@ def preflight(
     loaded = load_model(model)
     where, why = choose_device(device)
     chosen = choose_engine(where, engine)
-    known = Preflight(loaded.card, str(where), why, chosen.name, chosen.reason, devices=_devices())
+    known = Preflight(
+        loaded.card, str(where), why, chosen.name, chosen.reason, devices=list_devices()
+    )
     if shape is None:
         return known
     planned = plan(
@@ -92,12 +91,3 @@ def preflight(
             "seconds": planned.seconds,
         }
     )
-
-
-def _devices() -> dict[str, str]:
-    devices = {"cpu": platform.processor() or platform.machine()}
-    for index in range(torch.cuda.device_count()):
-        devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
-    if torch.backends.mps.is_available():
-        devices["mps"] = "Apple's GPU"
-    return devices

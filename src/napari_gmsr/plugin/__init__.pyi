@@ -3,3 +3,4 @@ from .layers import add_cube as add_cube
 from .layers import cube_from_layer as cube_from_layer
 from .reconstruct_widget import ReconstructWidget as ReconstructWidget
 from .spectra_widget import SpectraWidget as SpectraWidget
+from .train_widget import TrainWidget as TrainWidget

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_gmsr import jobs
 from napari_gmsr.errors import GMSRError
-from napari_gmsr.jobs import Executor, Job, ProcessExecutor, TrainingJob
+from napari_gmsr.jobs import Executor, Job, ProcessExecutor, TrainingJob, default_executor
 from napari_gmsr.jobs.follow import Follower
 from napari_gmsr.plugin.inbox import Inbox
 from napari_gmsr.plugin.train_history import RunHistory
@@ -66,8 +66,7 @@ class TrainingController(QObject):
     parent
         The window: with it, following ends. The runs go on.
     executor
-        Answers questions; by default a child process of its own, so that a long look through a
-        dataset holds up no reconstruction.
+        Answers questions; child processes by default.
     """
 
     told = Signal(object)
@@ -132,18 +131,39 @@ class TrainingController(QObject):
         # Long runs have long files of events, which are looked through for the best.
         threading.Thread(target=lambda: letter(jobs.list_runs()), daemon=True).start()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether one of the followed runs is going on."""
+        return any(not followed.history.ended for followed in self._followed.values())
+
     # -- questions
 
-    def ask(self, task: str, arguments: Mapping[str, Any]) -> Question:
-        """Do a task in the child process and return the question, whose signal tells."""
-        if self._executor is None:
-            self._executor = own = ProcessExecutor()
-            self._own.append(own)
+    def ask(
+        self, task: str, arguments: Mapping[str, Any], *, with_network: bool = False
+    ) -> Question:
+        """Do a task in a child process and return the question, whose signal tells.
+
+        Parameters
+        ----------
+        task
+            ``"module:function"``.
+        arguments
+            Its keyword arguments.
+        with_network
+            Whether it needs torch: then the process does it that reconstructs, which has it. Others
+            have a process of their own, so that a long look through a dataset holds nothing up.
+        """
         self._questions += 1
         question = Question(self)
         letter = self._inbox.address(partial(self._on_answer, question))
-        question.job = self._executor.start(task, arguments, letter)
+        executor = self._executor or (default_executor() if with_network else self._own_executor())
+        question.job = executor.start(task, arguments, letter)
         return question
+
+    def _own_executor(self) -> ProcessExecutor:
+        if not self._own:
+            self._own.append(ProcessExecutor())
+        return self._own[0]
 
     # -- Qt's events
 

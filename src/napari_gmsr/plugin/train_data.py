@@ -65,6 +65,8 @@ class DataForm(QWidget):
         self._question: Question | None = None
         self._survey: Mapping[str, Any] | None = None
         self._trouble = ""
+        self.patch = 128
+        """Side in pixels of the patches that are to be cut."""
         self.dataset = ElidingComboBox()
         self.dataset.setToolTip("What to train on.")
         self.dataset.addItem("Simulated scenes", SIMULATED)
@@ -192,11 +194,13 @@ class DataForm(QWidget):
     def _ask(self, task: str) -> None:
         settings = self.settings
         assert settings is not None
-        arguments = {
+        arguments: dict[str, Any] = {
             "name": settings.name,
             "folder": str(settings.folder),
             "camera": settings.camera,
         }
+        if task == "check":
+            arguments["patch"] = self.patch
         self._question = self._controller.ask(f"{_TASKS}:{task}", arguments)
         self._question.told.connect(self._on_survey if task == "survey" else self._on_report)
 

@@ -29,6 +29,16 @@ __all__ = ["SettingsForm"]
 
 _MINUTES = 30.0
 _BUDGETS = {"minutes": "minutes", "epochs": "epochs", "steps": "steps"}
+_NETWORKS = {
+    "gmsr": "GMSR-Net",
+    "mstpp": "MST++",
+    "hrnet": "HRNet",
+    "hsrnet": "HSRnet",
+    "agdnet": "AGD-Net",
+    "mscnn": "MSCNN",
+    "repcpsi": "RepCPSI",
+}
+"""Those that are trained; the classical baselines are fitted."""
 _EXPOSURE = (0.25, 1.0)
 
 
@@ -100,6 +110,8 @@ class SettingsForm(QWidget):
         for field in (*self.few, *self.rest):
             table, _, key = field.path.rpartition(".")
             (values.setdefault(table, {}) if table else values)[key] = field.get()
+        if values["network"] != "gmsr" or values["start_from"] is not None:
+            values["network_arguments"] = {}  # the preset's are GMSR-Net's
         return preset(self.preset.currentData(), **values)
 
     def fine_tune(self, checkpoint: str | Path) -> None:
@@ -189,7 +201,7 @@ class SettingsForm(QWidget):
             show_error(str(error))
             cards = []
         for card in cards:
-            if card.network != "rootpoly":  # fitted, not trained
+            if card.network in _NETWORKS:
                 self.start_from.addItem(f"{card.name} (shipped)", card.name)
                 tip = Qt.ItemDataRole.ToolTipRole
                 self.start_from.setItemData(self.start_from.count() - 1, card.summary, tip)
@@ -256,6 +268,7 @@ def _few() -> tuple[Field, ...]:
 def _rest() -> tuple[Field, ...]:
     metrics = {name: SELECT_LABELS[name] for name in SELECT}
     return (
+        choice("network", "Network", _NETWORKS, "What is trained, where it starts at random."),
         fraction(
             "optimiser.learning_rate",
             "Learning rate",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from napari_gmsr.jobs import Difference
+from napari_gmsr.plugin.reconstruct_texts import size
 from napari_gmsr.plugin.train_history import RunHistory
-from napari_gmsr.training.config import PresetName, Select
+from napari_gmsr.training.config import PresetName, Select, TrainingConfig
 
-__all__ = ["PRESET_TEXTS", "SELECT_LABELS", "differences_text", "duration", "progress_sentence"]
+__all__ = [
+    "PRESET_TEXTS",
+    "SELECT_LABELS",
+    "differences_text",
+    "duration",
+    "preflight_text",
+    "progress_sentence",
+]
 
 PRESET_TEXTS: dict[PresetName, tuple[str, str]] = {
     "recommended": (
@@ -34,6 +43,34 @@ SELECT_LABELS: dict[Select, str] = {
     "paper.sam_deg": "SAM (paper)",
     "paper.mrae": "MRAE (paper)",
 }
+
+
+def preflight_text(measured: Mapping[str, Any], config: TrainingConfig) -> str:
+    """Return what a run will take.
+
+    Parameters
+    ----------
+    measured
+        What :func:`napari_gmsr.jobs.train_preflight.measure` returns.
+    config
+        The run's configuration.
+    """
+    device = str(measured["device"]).replace("cpu", "CPU")
+    engine = f", {measured['engine']} engine" if measured["engine"] else ""
+    speed, seconds = measured["patches_per_s"], measured["seconds"]
+    needs, free = measured["peak_bytes"], measured["free_bytes"]
+    lines = [f"{device}{engine}: {measured['device_reason']}."]
+    rate = f"About {speed:.2g} patches a second, {duration(config.batch / speed)} a step"
+    if config.minutes is not None:
+        steps = 60 * config.minutes * speed / config.batch
+        lines.append(f"{rate}: about {steps:.2g} steps in {duration(60 * config.minutes)}.")
+    elif seconds is not None:
+        lines.append(f"{rate}: about {duration(seconds)} in all, without validation.")
+    else:
+        lines.append(f"{rate}.")
+    fits = "" if needs < 0.8 * free else " That is too much: take a smaller batch or patch."
+    lines.append(f"Needs about {size(needs)} of {size(free)} free memory.{fits}")
+    return "\n".join(lines)
 
 
 def progress_sentence(history: RunHistory) -> str:
