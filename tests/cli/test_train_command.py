@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from napari_gmsr.cli.training_settings import configuration, enter, without_none
+from napari_gmsr.color import render_rgb
+from napari_gmsr.cube import SpectralCube
 from napari_gmsr.datasets import list_datasets
 from napari_gmsr.errors import InputError
 from napari_gmsr.training.config import preset
@@ -92,3 +96,49 @@ def test_a_file_of_settings_with_a_mistake(refused, tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps({**json.loads(preset().model_dump_json()), "batch": 0}))
     assert "batch" in refused("train", "--config", file)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Four sound pairs of pictures and cubes."""
+    rng = np.random.default_rng(1)
+    (tmp_path / "pairs").mkdir()
+    for name in "abcd":
+        data = np.kron(rng.random((31, 4, 4)), np.ones((1, 8, 8))) * 0.8
+        cube = SpectralCube(data.astype(np.float32))
+        cube.save(tmp_path / "pairs" / f"{name}.npz")
+        picture = np.round(render_rgb(cube, "srgb", encoding="srgb").data * 255)
+        Image.fromarray(picture.astype(np.uint8)).save(tmp_path / "pairs" / f"{name}.png")
+    split = {"train": ["a", "b"], "validation": ["c"], "test": ["d"]}
+    (tmp_path / "pairs" / "split.json").write_text(json.dumps(split))
+    return tmp_path / "pairs"
+
+
+def test_a_sound_dataset(command, pairs):
+    options = ["--dataset", "pairs", "--data", pairs, "--patch", 16, "--check"]
+    code, out, _ = command("train", *options)
+    assert code == 0
+    assert "2 train, 1 validation, 1 test" in out
+    report = json.loads(command("train", *options, "--json")[1])
+    assert report["ok"]
+    assert report["scenes"] == {"train": 2, "validation": 1, "test": 1}
+
+
+def test_what_training_would_stumble_over(command, pairs):
+    (pairs / "b.npz").write_bytes((pairs / "b.npz").read_bytes()[:200])
+    options = ["--dataset", "pairs", "--data", pairs, "--patch", 16, "--check"]
+    code, out, _ = command("train", *options)
+    assert code == 2
+    header, first, *_ = out.splitlines()[1:]
+    assert header.split() == ["severity", "scene", "what", "fix"]
+    assert first.split()[:2] == ["error", "b"]
+    code, out, _ = command("train", *options, "--json")
+    assert code == 2
+    assert not json.loads(out)["ok"]
+
+
+def test_an_empty_folder(refused, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for more in ([], ["--check"]):
+        said = refused("train", "--dataset", "cave", "--data", tmp_path / "empty", *more)
+        assert "empty" in said

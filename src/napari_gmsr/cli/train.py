@@ -144,7 +144,8 @@ def train(
             raise typer.Exit(2) from None  # the first process says it
         raise
     if check:
-        dataset_check.check(chosen, as_json)
+        if _is_first():
+            dataset_check.check(chosen, as_json)
     else:
         _train(chosen, None if folder is None else folder.path, run, as_json)
 
