@@ -201,6 +201,15 @@ class TestCAVE:
         assert counts(ours) == (25, 3, 4)
         assert ours.split_hash() == PINNED["cave"]
 
+    @pytest.mark.parametrize("missing", [1, 17, 31])
+    def test_a_scene_without_one_of_its_bands_is_no_scene_less(self, tmp_path, missing):
+        small_sets.cave(tmp_path, ("balloons", "beads"))
+        next(tmp_path.rglob(f"beads_ms_{missing:02}.png")).unlink()
+        dataset = open_dataset("cave", tmp_path)
+        assert len(dataset.scenes) == 2
+        with pytest.raises(InputError):
+            dataset.read(dataset.scenes[1])
+
 
 class TestHarvard:
     NAMES = tuple(f"img{letter}{number}" for letter in "abcde" for number in range(10))
@@ -318,6 +327,13 @@ class TestPairs:
         assert (dataset.camera, dataset.encoding, dataset.licence) == ("cie_1964", "linear", "CC0")
         assert open_dataset("pairs", tmp_path, encoding="srgb").encoding == "srgb"
 
+    def test_a_response_in_the_folder(self, tmp_path, d700):
+        small_sets.pairs(tmp_path / "set", ("a", "b"))
+        d700.rename(tmp_path / "set" / "d700.csv")
+        (tmp_path / "set" / "pairs.json").write_text('{"camera": "d700.csv"}')
+        dataset = open_dataset("pairs", tmp_path / "set")
+        assert dataset.camera == str(tmp_path / "set" / "d700.csv")
+
     def test_cubes_alone(self, tmp_path):
         for seed in range(2):
             SpectralCube.from_band_last(small_sets.spectra(seed)).save(tmp_path / f"{seed}.npz")
@@ -410,6 +426,19 @@ class TestWrongFolders:
         small_sets.pairs(tmp_path, ("a",))
         with pytest.raises(InputError, match="unknown camera 'nikon'"):
             open_dataset("pairs", tmp_path, camera="nikon")
+
+    def test_an_unknown_illuminant(self, tmp_path):
+        small_sets.cave(tmp_path, ("balloons",))
+        with pytest.raises(InputError, match="unknown illuminant 'moon'"):
+            open_dataset("cave", tmp_path, camera="srgb", illuminant="moon")
+        with pytest.raises(DatasetError, match="illuminant cannot be chosen"):
+            open_dataset("cave", tmp_path, illuminant="D65")
+
+    def test_an_unknown_encoding(self, tmp_path):
+        small_sets.pairs(tmp_path, ("a",))
+        (tmp_path / "pairs.json").write_text('{"encoding": "gamma"}')
+        with pytest.raises(DatasetError, match="unknown encoding 'gamma'"):
+            open_dataset("pairs", tmp_path)
 
     def test_what_a_published_set_knows_itself(self, tmp_path):
         with pytest.raises(DatasetError, match=r"scale cannot be chosen.*'pairs'"):

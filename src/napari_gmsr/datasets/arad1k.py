@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Options
-from napari_gmsr.datasets.listing import matched
+from napari_gmsr.datasets.listing import entries, matched
 
 __all__ = ["INFO", "open_folder"]
 
@@ -31,6 +31,7 @@ def open_folder(folder: Path, options: Options) -> Dataset:
         INFO,
         folder,
         options,
+        files=entries(folder),
         cube=r"(?P<name>ARAD_1K_\d{4})\.mat",
         picture=r"(?P<name>ARAD_1K_\d{4})\.jpe?g",
         encoding="srgb",

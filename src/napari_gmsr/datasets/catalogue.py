@@ -64,7 +64,7 @@ def open_dataset(
         file, as for `napari_gmsr.color.camera_response`. For ``pairs`` with picture files it says
         what they were taken with; for ``harvard`` it is needed.
     illuminant
-        The light that a rendered reflectance cube is seen under; with ``camera``.
+        The light that a rendered reflectance cube is seen under; goes with ``camera``.
     encoding, wavelengths_nm, variable, scale
         For ``pairs`` alone: how the picture files are encoded, and how the cubes are read (see
         `napari_gmsr.io.read_cube`).
@@ -79,7 +79,7 @@ def open_dataset(
     DatasetError
         Where the name is unknown, or the folder is missing, empty or laid out differently.
     InputError
-        Where the camera is unknown.
+        Where the camera or the illuminant is unknown.
     """
     if name not in _LAYOUTS:
         near = difflib.get_close_matches(name, _LAYOUTS, n=1)
@@ -89,11 +89,9 @@ def open_dataset(
         )
     options = Options(split, camera, illuminant, encoding, wavelengths_nm, variable, scale)
     if name != pairs.INFO.name:
-        given = [
-            key
-            for key in ("encoding", "wavelengths_nm", "variable", "scale")
-            if getattr(options, key) is not None
-        ]
+        own = ["encoding", "wavelengths_nm", "variable", "scale"]
+        own += ["illuminant"] if camera is None else []
+        given = [key for key in own if getattr(options, key) is not None]
         if given:
             raise DatasetError(
                 f"{', '.join(given)} cannot be chosen: '{name}' knows its own",

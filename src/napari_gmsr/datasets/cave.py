@@ -6,11 +6,13 @@ Transactions on Image Processing, 2010.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Options, Rendering
-from napari_gmsr.datasets.listing import matched
+from napari_gmsr.datasets.listing import entries, matched
 
 __all__ = ["INFO", "open_folder"]
 
@@ -27,13 +29,17 @@ TEST = frozenset({"stuffed_toys", "superballs", "thread_spools", "watercolors"})
 """The last four of the 32 by name."""
 
 
+_BAND = r"(?P<name>.+)_ms_\d+\.png"
+
+
 def open_folder(folder: Path, options: Options) -> Dataset:
     """Open CAVE; see `open_dataset`."""
     dataset = matched(
         INFO,
         folder,
         options,
-        cube=r"(?P<name>.+)_ms_0*1\.png",
+        files=_first_bands(folder),
+        cube=_BAND,
         picture=r"(?P<name>.+)_RGB\.bmp",
         encoding="srgb",
         # How the BMP files were rendered is not published in full: they are near this, not equal.
@@ -45,3 +51,14 @@ def open_folder(folder: Path, options: Options) -> Dataset:
     return replace(
         dataset, scenes=tuple(replace(scene, cube=scene.cube.parent) for scene in dataset.scenes)
     )
+
+
+def _first_bands(folder: Path) -> Iterator[Path]:
+    """Yield the folder's files, but of each scene's bands in one folder only the first."""
+    seen: set[tuple[Path, str]] = set()
+    for file in entries(folder):
+        band = re.fullmatch(_BAND, file.name, re.IGNORECASE)
+        scene = (file.parent, band["name"] if band else file.name)
+        if scene not in seen:
+            seen.add(scene)
+            yield file

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_gmsr.color import CameraResponse, camera_response, list_cameras, render_rgb
+from napari_gmsr.color import CameraResponse, camera_response, illuminant, list_cameras, render_rgb
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import DatasetError, InputError
 from napari_gmsr.image import Encoding, RGBImage
@@ -118,8 +118,10 @@ class Options:
         Raises
         ------
         InputError
-            Where the camera is unknown, or its file is no response.
+            Where the camera or the illuminant is unknown, or the camera's file is no response.
         """
+        if self.illuminant is not None:
+            illuminant(self.illuminant, WAVELENGTHS_NM)
         if self.camera is None:
             return default
         name = str(self.camera)

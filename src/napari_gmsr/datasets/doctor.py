@@ -278,7 +278,7 @@ def _check_values(scene: Scene, cube: SpectralCube) -> Iterator[Finding]:
             "warning",
             scene.name,
             f"the cube's values lie between {low:.3g} and {high:.3g}, beyond 0 to 1",
-            "Give the scale (the stored value that means 1), or expect them to be clipped.",
+            "Training clips them; for pairs, give scale, the stored value that means 1.",
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Finding, Options
-from napari_gmsr.datasets.listing import matched
+from napari_gmsr.datasets.listing import entries, matched
 from napari_gmsr.datasets.splits import with_test
 from napari_gmsr.errors import DatasetError
 
@@ -51,13 +51,13 @@ def open_folder(folder: Path, options: Options) -> Dataset:
         folder,
         # The response is not another one than the layout's: it is the layout's, from a file.
         replace(options, camera=None),
+        files=[file for file in entries(folder) if _INDOOR not in file.relative_to(folder).parts],
         cube=r"(?P<name>img[a-z]*\d+)\.mat",
         picture=None,
         encoding="linear",
         rendering=replace(rendering, eight_bit=True, stretched=True),
         test=(),
         cube_arguments={"variable": "ref", "scale": 1.0, "wavelengths_nm": _WAVELENGTHS_NM},
-        without=_INDOOR,
     )
     names = [scene.name for scene in dataset.scenes]
     splits = with_test(names, names[-TEST:] if len(names) > TEST else (), options.split)

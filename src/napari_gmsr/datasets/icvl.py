@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Options, Rendering
-from napari_gmsr.datasets.listing import matched
+from napari_gmsr.datasets.listing import entries, matched
 
 __all__ = ["INFO", "open_folder"]
 
@@ -34,6 +34,7 @@ def open_folder(folder: Path, options: Options) -> Dataset:
         INFO,
         folder,
         options,
+        files=entries(folder),
         cube=r"(?P<name>.+)\.mat",
         picture=None,
         encoding="linear",

@@ -80,13 +80,13 @@ def matched(
     folder: Path,
     options: Options,
     *,
+    files: Iterable[Path],
     cube: str,
     picture: str | None,
     encoding: Encoding,
     rendering: Rendering | None,
     test: Collection[str] | None,
     cube_arguments: Mapping[str, Any],
-    without: str | None = None,
 ) -> Dataset:
     """Make a dataset of the files whose names match, wherever in the folder they lie.
 
@@ -94,6 +94,8 @@ def matched(
     ----------
     info, folder, options
         Which dataset, where, and what the user said.
+    files
+        What the folder holds.
     cube, picture
         Patterns of a whole file name, with the scene as the group ``name``; case does not matter.
         Without a pattern all pictures are rendered.
@@ -105,15 +107,13 @@ def matched(
         The published test scenes; ``None`` where there is no such list.
     cube_arguments
         For `napari_gmsr.io.read_cube`.
-    without
-        A folder whose files do not belong to it.
 
     Raises
     ------
     DatasetError
         Where there is no scene.
     """
-    files = [file for file in entries(folder) if without not in file.relative_to(folder).parts]
+    files = list(files)
     cubes, problems = _by_name(files, cube, "cube")
     pictures: dict[str, Path] = {}
     if options.camera is not None:

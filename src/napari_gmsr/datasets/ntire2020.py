@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_gmsr.datasets.dataset import Dataset, DatasetInfo, Options, Rendering
-from napari_gmsr.datasets.listing import matched
+from napari_gmsr.datasets.listing import entries, matched
 
 __all__ = ["CLEAN", "REAL_WORLD", "open_clean", "open_real_world"]
 
@@ -49,6 +49,7 @@ def open_clean(folder: Path, options: Options) -> Dataset:
         CLEAN,
         folder,
         options,
+        files=entries(folder),
         cube=_CUBE,
         picture=r"(?P<name>ARAD_HS_\d{4})_clean\.png",
         encoding="linear",
@@ -64,6 +65,7 @@ def open_real_world(folder: Path, options: Options) -> Dataset:
         REAL_WORLD,
         folder,
         options,
+        files=entries(folder),
         cube=_CUBE,
         picture=r"(?P<name>ARAD_HS_\d{4})_RealWorld\.jpe?g",
         encoding="srgb",

@@ -55,7 +55,8 @@ def open_folder(folder: Path, options: Options) -> Dataset:
     """Open a folder of pairs; see `open_dataset`.
 
     A file ``pairs.json`` in the folder may say camera, illuminant, encoding, licence,
-    wavelengths_nm, variable and scale; what is given to `open_dataset` wins. Where nobody says the
+    wavelengths_nm, variable and scale; what is given to `open_dataset` wins. A camera's file may
+    lie in the folder. Where nobody says the
     wavelengths, up to three cubes are read for them, and a picture for its encoding.
     """
     root = inner_folder(folder)
@@ -68,6 +69,12 @@ def open_folder(folder: Path, options: Options) -> Dataset:
             if settings.get(key) is not None and getattr(options, key) is None
         },
     )
+    if options.encoding not in (None, *get_args(Encoding)):
+        raise DatasetError(
+            f"unknown encoding '{options.encoding}'", where=folder, fix="Use 'srgb' or 'linear'."
+        )
+    if options.camera is not None and (root / options.camera).is_file():
+        options = replace(options, camera=root / options.camera)
     cubes, pictures, problems = _find(root)
     rendering, encoding = _rendering(options, cubes, pictures)
     # Where there are picture files, a rendered one among them would be of another camera.
