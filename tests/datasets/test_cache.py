@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -209,6 +210,31 @@ def test_what_a_killed_build_left_goes_away(tmp_path):
     cache_dataset(dataset, "train", folder=tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_build_killed_in_the_middle_of_a_file_goes_on(tmp_path):
+    dataset = scenes(tmp_path, (8, 8), (8, 8))
+    child = os.fork()
+    if child == 0:
+        save = np.save
+
+        def killed(path, values):
+            if len(dataset.reads) == 1:
+                return save(path, values)
+            Path(path).write_bytes(b"half")
+            return os.kill(os.getpid(), signal.SIGKILL)
+
+        np.save = killed
+        cache_dataset(dataset, "train", folder=tmp_path)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert [path.read_bytes() for path in tmp_path.rglob(".*.partial-*")] == [b"half"]
+    cache = cache_dataset(dataset, "train", folder=tmp_path)
+    assert dataset.reads == ["s1"]  # the child had finished the first
+    truth = dataset.arrays["s1"][..., :3]
+    np.testing.assert_allclose(cache.rgb(1).data, truth, rtol=0, atol=ROUNDING)
 
 
 def test_a_full_disk_leaves_nothing_that_seems_whole(tmp_path, monkeypatch):
