@@ -1,14 +1,16 @@
-"""What the dock widgets are built of: a body that scrolls, and a choice that shows long names."""
+"""What the dock widgets are built of: a body that scrolls, folds, choices that show long names."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QPaintEvent, QShowEvent, QWheelEvent
+from qtpy.QtGui import QIcon, QPaintEvent, QShowEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
+    QFormLayout,
     QFrame,
     QMainWindow,
     QScrollArea,
@@ -18,8 +20,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
-__all__ = ["ElidingComboBox", "ScrollingBody"]
+__all__ = ["ElidingComboBox", "Fold", "ScrollingBody", "align_labels"]
 
 _Widget = TypeVar("_Widget", bound=QWidget)
 
@@ -110,6 +113,60 @@ def _ancestor(widget: QWidget, kind: type[_Widget]) -> _Widget | None:
     while parent is not None and not isinstance(parent, kind):
         parent = parent.parentWidget()
     return parent
+
+
+class Fold(QCollapsible):
+    """Contents below a title that folds them away; folded at first.
+
+    Parameters
+    ----------
+    title
+        What lies in it.
+    contents
+        What is folded.
+    """
+
+    def __init__(self, title: str, contents: QWidget) -> None:
+        # superqt draws its icons in black, whatever the theme.
+        super().__init__(title, None, QIcon(), QIcon())
+        self._inner = QWidget()  # unlike a table or a text, it hints at the size it is given
+        inner = QVBoxLayout(self._inner)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(contents)
+        self.setContent(self._inner)
+        self.setDuration(0)
+        around = self.layout()
+        assert around is not None
+        around.setContentsMargins(0, 0, 0, 0)
+        button = self.toggleButton()
+        button.setStyleSheet("text-align: left; border: none; background: transparent;")
+        button.setToolTip("Show or hide.")
+        self._title = title
+        self.toggled.connect(self._on_toggled)
+        self.collapse(animate=False)
+
+    def set_title(self, title: str) -> None:
+        """Change the title."""
+        self._title = title
+        self._on_toggled(self.isExpanded())
+
+    def _on_toggled(self, shown: bool) -> None:
+        self.setText(f"{'▾' if shown else '▸'} {self._title}")
+        self._inner.setVisible(shown)  # else the keyboard would go through what is folded
+
+
+def align_labels(forms: Sequence[QFormLayout]) -> None:
+    """Give the labels of forms that stand one above another the same width."""
+    labels = [
+        item.widget()
+        for form in forms
+        for row in range(form.rowCount())
+        if (item := form.itemAt(row, QFormLayout.ItemRole.LabelRole)) is not None
+    ]
+    width = max(label.sizeHint().width() for label in labels if label is not None)
+    for label in labels:
+        if label is not None:
+            label.setMinimumWidth(width)
 
 
 class ElidingComboBox(QComboBox):

@@ -20,12 +20,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_gmsr.color import list_cameras
 from napari_gmsr.datasets import list_datasets
 from napari_gmsr.jobs import Cancelled, Event, Failed, Finished, Progress
-from napari_gmsr.plugin.controls import ElidingComboBox
+from napari_gmsr.plugin.controls import ElidingComboBox, Fold
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.train_controller import Question, TrainingController
 from napari_gmsr.training.config import SIMULATED, DatasetSettings
@@ -93,8 +92,8 @@ class DataForm(QWidget):
             self.camera.addItem(name, name)
         self.verdict = Explanation("What is known about the data.")
         self.check = QPushButton("Check all files")
-        self.findings = QCollapsible("Findings")
         self.table = _make_table()
+        self.findings = Fold("Findings", self.table)
         self._lay_out()
 
         self._soon = QTimer(self)
@@ -144,7 +143,7 @@ class DataForm(QWidget):
     def _on_dataset(self) -> None:
         info = self._infos.get(self.dataset.currentData())
         for row, shown in ((self.target, info is None), (self.camera, info is not None)):
-            self._form.setRowVisible(row, shown)
+            self.form.setRowVisible(row, shown)
         self.check.setVisible(info is not None)
         if info is None:
             self.folder.setPlaceholderText("sources that come with the package")
@@ -247,7 +246,7 @@ class DataForm(QWidget):
 
     def _show_findings(self, findings: Sequence[Mapping[str, str]]) -> None:
         self.findings.setVisible(bool(findings))
-        self.findings.setText(f"Findings ({len(findings)})")
+        self.findings.set_title(f"Findings ({len(findings)})")
         _fill(self.table, findings)
         if any(one["severity"] != "note" for one in findings):
             self.findings.expand(animate=False)
@@ -255,19 +254,18 @@ class DataForm(QWidget):
             self.findings.collapse(animate=False)
 
     def _lay_out(self) -> None:
-        self._form = QFormLayout()
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._form.addRow("Dataset", self.dataset)
+        self.form = QFormLayout()
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form.addRow("Dataset", self.dataset)
         place = QHBoxLayout()
         place.addWidget(self.folder, stretch=1)
         place.addWidget(self.browse)
-        self._form.addRow("Folder", place)
-        self._form.addRow("Like", self.target)
-        self._form.addRow("Camera", self.camera)
-        self.findings.setContent(self.table)
+        self.form.addRow("Folder", place)
+        self.form.addRow("Like", self.target)
+        self.form.addRow("Camera", self.camera)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addLayout(self._form)
+        rows.addLayout(self.form)
         rows.addWidget(self.verdict)
         rows.addWidget(self.check)
         rows.addWidget(self.findings)

@@ -69,5 +69,5 @@ class LiveBand:
             metadata={_MARK: kind},
         )
         # The user goes on working with the layer they had in hand.
-        if selected:
+        if selected and not all(_MARK in layer.metadata for layer in selected):
             self._viewer.layers.selection = selected

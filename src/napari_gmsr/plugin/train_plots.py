@@ -25,6 +25,8 @@ __all__ = ["CurvesPlot", "ProbePlot", "RunCurves"]
 
 _FAINT = 70
 """Opacity of 255 of what is smoothed, behind its smooth curve."""
+_OLDER = 190
+"""Opacity of the prediction before the newest; older ones fade further."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class CurvesPlot(ThemedPlot):
         plots = (self.loss, self.psnr, self.sam)
         for plot, label in zip(plots, ("Loss", "PSNR (dB)", "SAM (°)"), strict=True):
             set_up_frame(plot, label)
-            plot.setXLink(self.loss)
+            if plot is not self.loss:
+                plot.setXLink(self.loss)
             plot.getAxis("bottom").setStyle(showValues=plot is self.sam)
         self.sam.setLabel("bottom", "Step")
         self._curves: list[tuple[_Curve, _Curve, _Curve]] = []
@@ -241,7 +244,7 @@ def _lines(previews: Sequence[Preview]) -> list[_Line]:
                 dashed = pg.mkPen(color, width=1.5, style=Qt.PenStyle.DashLine)
                 lines.append(_Line(nm, np.asarray(probe.truth), dashed, 1))
             else:
-                color.setAlpha(int(2 * _FAINT * (1 - age / len(previews))))
+                color.setAlpha(int(_OLDER * (1 - age / len(previews))))
             pen = pg.mkPen(color, width=1 if age else 2)
             lines.append(_Line(nm, np.asarray(probe.prediction), pen, -age))
     return lines

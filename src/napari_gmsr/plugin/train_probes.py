@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ProbeChoice"]
 
 _MARK = "napari_gmsr_probes"
-_NONE = "A few are chosen by themselves."
+_NONE = "Probe pixels: a few are chosen by themselves."
 
 
 class ProbeChoice(QWidget):
@@ -91,8 +91,8 @@ class ProbeChoice(QWidget):
     def refresh(self, event: object = None) -> None:
         """Say how many pixels are chosen."""
         count = len(self.probes)
-        chosen = "1 pixel is chosen" if count == 1 else f"{count} pixels are chosen"
-        self.chosen.setText(f"{chosen}: points can be moved and deleted." if count else _NONE)
+        chosen = "1 is chosen" if count == 1 else f"{count} are chosen"
+        self.chosen.setText(f"Probe pixels: {chosen}." if count else _NONE)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Follow the layers while visible."""

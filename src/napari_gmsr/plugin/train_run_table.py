@@ -150,7 +150,7 @@ class RunTable(QTreeWidget):
     def _fit_height(self) -> None:
         header = self.header()
         assert header is not None
-        row = max(self.sizeHintForRow(0), self.fontMetrics().height() + 6)
+        row = self.sizeHintForRow(0) if self.topLevelItemCount() else self.fontMetrics().height()
         rows = min(max(self.topLevelItemCount(), 1), _ROWS)
         self.setFixedHeight(header.sizeHint().height() + rows * row + 2 * self.frameWidth() + 2)
 

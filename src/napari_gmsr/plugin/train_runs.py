@@ -20,10 +20,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_gmsr import jobs
 from napari_gmsr.errors import GMSRError
+from napari_gmsr.plugin.controls import Fold
 from napari_gmsr.plugin.reconstruct_texts import Explanation, bullets
 from napari_gmsr.plugin.train_controller import TrainingController
 from napari_gmsr.plugin.train_history import RunHistory
@@ -63,6 +63,7 @@ class RunsPage(QWidget):
         self._asked = ""
         """What was asked of the selected run, and has not happened yet."""
         self._choose: Path | None = None
+        self._listens = False
         self.table = RunTable()
         self.differences = Explanation("In which settings the checked runs differ.")
         self.bar = QProgressBar()
@@ -79,8 +80,10 @@ class RunsPage(QWidget):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setFixedHeight(_LOG_HEIGHT)
+        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.log.setStyleSheet("font-family: monospace;")
         self.log.setToolTip("The end of what the training process printed.")
-        self.log_fold = QCollapsible("Log")
+        self.log_fold = Fold("Log", self.log)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
         self.smoothing.setValue(60)
@@ -120,16 +123,18 @@ class RunsPage(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Catch up with what happened meanwhile."""
         super().showEvent(event)
-        self._controller.told.connect(self._on_told)
-        self._controller.listed.connect(self._on_listed)
+        if not self._listens:
+            self._controller.told.connect(self._on_told)
+            self._listens = True
         self.refresh()
         self._draw()
         self._show()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Draw nothing while hidden."""
-        self._controller.told.disconnect(self._on_told)
-        self._controller.listed.disconnect(self._on_listed)
+        if self._listens:  # a tab's page is hidden before it was ever shown
+            self._controller.told.disconnect(self._on_told)
+            self._listens = False
         super().hideEvent(event)
 
     # -- what happens
@@ -327,11 +332,10 @@ class RunsPage(QWidget):
         buttons.addWidget(self.tune, 1, 2)
         smooth = QFormLayout()
         smooth.addRow("Smoothing", self.smoothing)
-        self.log_fold.setContent(self.log)
         self.log_fold.setVisible(False)
         self.differences.setVisible(False)
         rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(6, 8, 6, 6)
         rows.addWidget(self.table)
         rows.addWidget(self.differences)
         rows.addLayout(buttons)
@@ -355,3 +359,4 @@ class RunsPage(QWidget):
         self.tune.clicked.connect(lambda: self._on_checkpoint(self.fine_tune))
         self.smoothing.valueChanged.connect(self._draw)
         self.live.toggled.connect(self._on_live)
+        self._controller.listed.connect(self._on_listed)

@@ -8,10 +8,9 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_gmsr.errors import GMSRError
-from napari_gmsr.plugin.controls import ElidingComboBox
+from napari_gmsr.plugin.controls import ElidingComboBox, Fold
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.train_fields import Field, FractionBox, check, choice, fraction, number
 from napari_gmsr.plugin.train_texts import PRESET_TEXTS, SELECT_LABELS
@@ -75,7 +74,6 @@ class SettingsForm(QWidget):
         self.name.setToolTip("A name for the run and its model.")
         self.few = _few()
         self.rest = _rest()
-        self.more = QCollapsible("More settings")
         self._list_starts()
         self._lay_out()
         self._set_units(endless=True)
@@ -211,7 +209,7 @@ class SettingsForm(QWidget):
     # -- looks
 
     def _lay_out(self) -> None:
-        form = _form()
+        self.form = form = _form()
         form.addRow("Preset", self.preset)
         form.addRow(self.about)
         length = QHBoxLayout()
@@ -227,7 +225,7 @@ class SettingsForm(QWidget):
         rest = _form(inner)
         for field in self.rest:
             field.add_to(rest)
-        self.more.setContent(inner)
+        self.more = Fold("More settings", inner)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addLayout(form)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.jobs import Event, Failed, Finished
+from napari_gmsr.plugin.controls import align_labels
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.train_controller import Question, TrainingController
 from napari_gmsr.plugin.train_data import DataForm
@@ -58,7 +59,7 @@ class SetupPage(QWidget):
         )
         self.start = QPushButton("Start")
         rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(6, 8, 6, 6)
         rows.addWidget(self.data)
         rows.addWidget(self.settings)
         rows.addWidget(self.probes)
@@ -103,6 +104,7 @@ class SetupPage(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Measure once it is seen."""
         super().showEvent(event)
+        align_labels((self.data.form, self.settings.form))  # their font is known now
         self._soon.start()
 
     # -- what happens

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from napari_gmsr.errors import GMSRError
 from napari_gmsr.jobs import Difference
 from napari_gmsr.plugin.reconstruct_texts import size
 from napari_gmsr.plugin.train_history import RunHistory
@@ -62,8 +63,9 @@ def preflight_text(measured: Mapping[str, Any], config: TrainingConfig) -> str:
     lines = [f"{device}{engine}: {measured['device_reason']}."]
     rate = f"About {speed:.2g} patches a second, {duration(config.batch / speed)} a step"
     if config.minutes is not None:
-        steps = 60 * config.minutes * speed / config.batch
-        lines.append(f"{rate}: about {steps:.2g} steps in {duration(60 * config.minutes)}.")
+        steps = max(1.0, float(f"{60 * config.minutes * speed / config.batch:.2g}"))
+        length = duration(60 * config.minutes)
+        lines.append(f"{rate}: about {steps:,.0f} step{'s' * (steps > 1)} in {length}.")
     elif seconds is not None:
         lines.append(f"{rate}: about {duration(seconds)} in all, without validation.")
     else:
@@ -77,9 +79,7 @@ def progress_sentence(history: RunHistory) -> str:
     """Return how a run goes, or how it ended."""
     step, failed, finished = history.step, history.failed, history.finished
     if failed is not None:
-        return " ".join(
-            part for part in (f"Failed: {failed.what}.", failed.where, failed.fix) if part
-        )
+        return f"Failed: {GMSRError(failed.what, where=failed.where, fix=failed.fix)}"
     if step is None:
         return "Preparing data and network…" if finished is None else "Stopped before a step."
     parts = [f"step {step.step}"]
@@ -106,7 +106,9 @@ def differences_text(differences: Sequence[Difference]) -> str:
         for one in differences
         if one.setting != "name"
     ]
-    return "\n".join(lines) or "The checked runs have the same settings."
+    if not lines:
+        return "The checked runs have the same settings."
+    return "\n".join(["They differ in (from the top):", *lines])
 
 
 def duration(seconds: float) -> str:

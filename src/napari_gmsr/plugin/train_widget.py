@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTabWidget, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTabWidget, QWidget
 
 from napari_gmsr.jobs import Executor, RunSummary
 from napari_gmsr.plugin.controls import ScrollingBody
@@ -57,6 +57,13 @@ class TrainWidget(QWidget):
         self.controller.list_runs()
 
     # -- what happens
+
+    def _on_page(self) -> None:
+        """Let the page in front alone decide how high the dock is."""
+        for page in (self.setup, self.runs):
+            shown = page is self.pages.currentWidget()
+            policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Ignored
+            page.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
 
     def _on_listed(self, runs: tuple[RunSummary, ...]) -> None:
         """Offer to attach to what is running and not followed."""
@@ -114,6 +121,8 @@ class TrainWidget(QWidget):
         self._banner.setVisible(False)
         self.rows.addWidget(self._banner)
         self.rows.addWidget(self.pages)
+        self.pages.currentChanged.connect(self._on_page)
+        self._on_page()
         self.attach.clicked.connect(self._on_attach)
         self.setup.started.connect(self._on_started)
         self.runs.fine_tune.connect(self._on_fine_tune)
