@@ -172,7 +172,9 @@ class DataForm(QWidget):
         if info is None:
             self.verdict.setText(_SIMULATED_TEXT)
         elif self.settings is None:
-            self.verdict.setText(f"Get it from: {info.source}.\nLicence: {info.licence}.")
+            self.verdict.setText(
+                f"Expected: {info.layout}\nFrom: {info.source}. Licence: {info.licence}."
+            )
         else:
             self.verdict.setText("Looking…")
             self._soon.start()

@@ -31,6 +31,7 @@ from napari_gmsr.plugin.train_live_band import LiveBand
 from napari_gmsr.plugin.train_plots import CurvesPlot, ProbePlot, RunCurves
 from napari_gmsr.plugin.train_run_table import RunTable
 from napari_gmsr.plugin.train_texts import differences_text, progress_sentence
+from napari_gmsr.training.events import Failed
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -64,6 +65,7 @@ class RunsPage(QWidget):
         """What was asked of the selected run, and has not happened yet."""
         self._choose: Path | None = None
         self._listens = False
+        self._shown_failure: Failed | None = None
         self.table = RunTable()
         self.differences = Explanation("In which settings the checked runs differ.")
         self.bar = QProgressBar()
@@ -292,7 +294,7 @@ class RunsPage(QWidget):
                 "Select a run." if self.table.runs else "No runs yet: set one up and press Start."
             )
             self.notes.setText("")
-            self.log_fold.setVisible(False)
+            self._show_log(None)
             return
         step, started, failed = history.step, history.started, history.failed
         self.bar.setValue(0 if step is None else round(1000 * step.done))
@@ -302,16 +304,22 @@ class RunsPage(QWidget):
             notes.insert(0, f"{started.device}, {started.engine} engine: {started.device_reason}.")
         notes += [f"{warning.what}. {warning.fix}".strip() for warning in history.warnings[-3:]]
         self.notes.setText(bullets(notes))
-        log = "" if failed is None else failed.log
-        shown = self.log_fold.isVisible()
+        self._show_log(failed)
+
+    def _show_log(self, failed: Failed | None) -> None:
+        run = self.table.current
+        if failed is self._shown_failure:
+            return
+        self._shown_failure = failed
+        job = None if run is None else self._controller.job(run)
+        log = "" if failed is None or job is None else failed.log or job.log_tail()
+        self.log.setPlainText(log)
         self.log_fold.setVisible(bool(log))
-        if log and log != self.log.toPlainText():
-            self.log.setPlainText(log)
+        if log:
+            self.log_fold.expand(animate=False)
             bar = self.log.verticalScrollBar()
             assert bar is not None
             bar.setValue(bar.maximum())
-        if log and not shown:
-            self.log_fold.expand(animate=False)
 
     def _compare(self) -> None:
         drawn = tuple(self.table.drawn)

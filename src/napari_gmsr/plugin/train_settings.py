@@ -98,7 +98,7 @@ class SettingsForm(QWidget):
             Where a value is not possible.
         """
         values: dict[str, Any] = {
-            "dataset": dataset.model_dump(),
+            "dataset": dataset.model_dump(exclude_unset=True),
             "name": self.name.text().strip(),
             "start_from": self.start_from.currentData(),
             "device": self.device.currentData(),

@@ -123,6 +123,10 @@ class SetupPage(QWidget):
         self.start.setToolTip(
             why_not or "Train in a process of its own: napari stays free, and may be closed."
         )
+        if why_not:
+            self._measured = None
+            # What is wrong with the data stands below the data.
+            self.preflight.setText("" if why_not == self.data.verdict.text() else why_not)
         if self.isVisible():
             self._soon.start()
 

@@ -113,6 +113,8 @@ def differences_text(differences: Sequence[Difference]) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in the unit that fits."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
