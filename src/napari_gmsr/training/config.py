@@ -58,6 +58,10 @@ class DatasetSettings(_Settings):
     camera
         Response that pictures are rendered with where the dataset holds cubes alone; without one,
         the dataset's own.
+    illuminant, encoding
+        Likewise, the light and the encoding (``"srgb"`` or ``"linear"``) of the pictures.
+    split
+        ``"recommended"`` (validation apart from test) or ``"paper"``.
     target
         For simulated scenes: the shipped model whose pictures are meant, ``"photo"`` (sRGB, from
         any camera, any light) or ``"ntire2020-clean"`` (linear, CIE 1964).
@@ -71,6 +75,9 @@ class DatasetSettings(_Settings):
     name: str = SIMULATED
     folder: Path | None = None
     camera: str | None = None
+    illuminant: str | None = None
+    encoding: Literal["srgb", "linear"] | None = None
+    split: Literal["recommended", "paper"] = "recommended"
     target: str = "photo"
     validation_folder: Path | None = None
     cache_folder: Path | None = None
