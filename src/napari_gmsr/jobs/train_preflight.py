@@ -107,7 +107,9 @@ def _run(
     """Return the seconds of a step and the bytes it takes at its peak."""
     side = settings.patch
     rgb = torch.rand(batch, 3, side, side, device=device)
-    cube = torch.rand(batch, 31, side, side, device=device)
+    with torch.no_grad():
+        bands = step.network(rgb[:1]).shape[1]
+    cube = torch.rand(batch, bands, side, side, device=device)
     with _peak(device) as peak:
         step(rgb, cube)
         if device.type == "cuda":
