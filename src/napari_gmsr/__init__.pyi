@@ -9,6 +9,9 @@ from .image import RGBImage as RGBImage
 from .io import read_cube as read_cube
 from .io import read_rgb as read_rgb
 from .reconstruct import reconstruct as reconstruct
+from .training import TrainingConfig as TrainingConfig
+from .training import TrainingRun as TrainingRun
+from .training import train as train
 from .weights import list_models as list_models
 from .weights import load_model as load_model
 

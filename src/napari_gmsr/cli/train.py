@@ -203,6 +203,7 @@ def _stop_on_signal(folder: RunFolder) -> Iterator[_Stopping]:
 def _train(config: TrainingConfig, resume: Path | None, run: Path | None, as_json: bool) -> None:
     from napari_gmsr.cli.training_display import json_lines, silence, training_display
     from napari_gmsr.training import train as train_here
+    from napari_gmsr.training.events import Failed
     from napari_gmsr.training.run_folder import RunFolder, new_run_path
 
     path = resume or run or new_run_path(config)
@@ -211,7 +212,9 @@ def _train(config: TrainingConfig, resume: Path | None, run: Path | None, as_jso
 
         def on_event(event: Event) -> None:
             stop.ready = True
-            show(event)
+            # The command ends with the error's own line.
+            if as_json or not isinstance(event, Failed):
+                show(event)
 
         train_here(config, run=path, resume=resume is not None, on_event=on_event)
     if _is_first() and not as_json:

@@ -258,7 +258,8 @@ class _Training:
             best_step=self.at.best_step,
         )
         if self.processes.is_first:
-            self.folder.write_status("done" if reason == "done" else "stopped", self.at.step, 1.0)
+            done = self._done(total)
+            self.folder.write_status("done" if reason == "done" else "stopped", self.at.step, done)
         return TrainingRun(self.folder.path, config, reason, value, self.at.best_step)
 
     def _make_network(self) -> None:
