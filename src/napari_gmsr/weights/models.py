@@ -118,7 +118,11 @@ def _no_model(name_or_path: str | Path, reason: str) -> CheckpointError:
 
 
 def _own() -> dict[str, Path]:
-    files = sorted(models_folder().glob("*.safetensors"))
+    try:
+        files = sorted(models_folder().glob("*.safetensors"))
+    except PermissionError:
+        # Whoever may not look into the folder has no models there; those shipped still serve.
+        return {}
     return {path.stem: path for path in files if not path.name.startswith(".")}
 
 
