@@ -1,0 +1,5 @@
+"""Spectra as views: smoothing, derivative, continuum, likeness, regions. Data never changes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""When to believe a reconstruction: re-projection, uncertainty, a look at the input, stress."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
