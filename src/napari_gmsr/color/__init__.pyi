@@ -1,3 +1,9 @@
+from .display import auto_exposure as auto_exposure
+from .display import display_matrix as display_matrix
+from .display import display_picture as display_picture
+from .display import false_color as false_color
+from .display import relight as relight
+from .display import true_color as true_color
 from .encoding import linear_to_srgb as linear_to_srgb
 from .encoding import match_encoding as match_encoding
 from .encoding import srgb_to_linear as srgb_to_linear

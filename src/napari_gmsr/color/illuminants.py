@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_gmsr.errors import InputError
 
-__all__ = ["illuminant", "list_illuminants"]
+__all__ = ["illuminant", "illuminant_table", "list_illuminants"]
 
 
 def list_illuminants() -> list[str]:
@@ -41,22 +41,39 @@ def illuminant(name: str, wavelengths_nm: npt.ArrayLike) -> npt.NDArray[np.float
     InputError
         Where the name is unknown, or a wavelength lies outside the table.
     """
-    from colour import SDS_ILLUMINANTS
-
-    by_folded = {known.casefold(): known for known in list_illuminants()}
-    known = by_folded.get(str(name).casefold())
-    if known is None:
-        near = difflib.get_close_matches(str(name).casefold(), by_folded, n=3)
-        names = ", ".join([by_folded[key] for key in near] or ["D65", "D50", "A", "E", "FL2"])
-        raise InputError(f"unknown illuminant '{name}'", fix=f"Use one such as {names}.")
-    table = SDS_ILLUMINANTS[known]
+    known, (table_nm, table) = _known(name), illuminant_table(name)
     nm = np.asarray(wavelengths_nm, dtype=np.float64)
-    first, last = float(table.wavelengths[0]), float(table.wavelengths[-1])
+    first, last = float(table_nm[0]), float(table_nm[-1])
     if nm.min() < first or nm.max() > last:
         raise InputError(
             f"illuminant {known} is tabulated from {first:g} to {last:g} nm, "
             f"the bands lie between {nm.min():g} and {nm.max():g} nm",
             fix="Select the bands within that range, or use no illuminant.",
         )
-    power = np.interp(nm, table.wavelengths, table.values)
+    power = np.interp(nm, table_nm, table)
     return np.asarray(power / power.max(), dtype=np.float64)
+
+
+def illuminant_table(name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return an illuminant as it is tabulated: wavelengths in nm and relative power, both (n,).
+
+    Raises
+    ------
+    InputError
+        Where the name is unknown.
+    """
+    from colour import SDS_ILLUMINANTS
+
+    table = SDS_ILLUMINANTS[_known(name)]
+    return np.asarray(table.wavelengths), np.asarray(table.values)
+
+
+def _known(name: str) -> str:
+    """Return a name as it is tabulated."""
+    by_folded = {known.casefold(): known for known in list_illuminants()}
+    known = by_folded.get(str(name).casefold())
+    if known is None:
+        near = difflib.get_close_matches(str(name).casefold(), by_folded, n=3)
+        names = ", ".join([by_folded[key] for key in near] or ["D65", "D50", "A", "E", "FL2"])
+        raise InputError(f"unknown illuminant '{name}'", fix=f"Use one such as {names}.")
+    return known
