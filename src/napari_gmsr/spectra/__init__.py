@@ -1,4 +1,7 @@
-"""Spectra as views: smoothing, derivative, continuum, likeness, regions. Data never changes."""
+"""Spectra as views: smoothing, derivative, continuum, likeness, regions. Data never changes.
+
+Every function takes the band axis first: a spectrum (band,), pixels (band, n), a cube (band, y, x).
+"""
 
 import lazy_loader
 

@@ -1,0 +1,9 @@
+from .likeness import similarity_map as similarity_map
+from .likeness import spectral_angle as spectral_angle
+from .regions import region_spectrum as region_spectrum
+from .views import NORMALISATIONS as NORMALISATIONS
+from .views import Normalisation as Normalisation
+from .views import derivative as derivative
+from .views import normalise as normalise
+from .views import remove_continuum as remove_continuum
+from .views import smooth as smooth
