@@ -17,6 +17,7 @@ from napari_gmsr.plugin.layers import (
     layer_spectrum,
     layer_wavelengths,
     pixel_at,
+    show_band,
 )
 
 
@@ -52,6 +53,26 @@ def test_uneven_wavelengths_are_looked_up_never_extrapolated():
     viewer.dims.set_current_step(0, 2)
     assert layer_wavelengths(layer)[current_band(layer, viewer.dims)] == 500
     assert viewer.dims.axis_labels[0] == "band"
+
+
+@pytest.mark.parametrize("nm", [[400, 410, 500, 700], [400, 500, 600, 700]])
+def test_the_slider_goes_to_a_band(nm):
+    viewer = ViewerModel()
+    layer = add_cube(viewer, SpectralCube(np.ones((4, 5, 6), np.float32), np.array(nm, float)))
+    for band in (2, 0, 3):
+        show_band(layer, viewer.dims, band)
+        assert current_band(layer, viewer.dims) == band
+
+
+def test_planes_in_any_order_of_wavelength_are_a_cube_unless_two_are_the_same():
+    viewer = ViewerModel()
+    data = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
+    layer = viewer.add_image(data, metadata={"wavelengths_nm": [500, 400, 600]})
+    np.testing.assert_array_equal(layer_wavelengths(layer), [500, 400, 600])
+    np.testing.assert_array_equal(layer_spectrum(layer, 1, 2), data[:, 1, 2])
+    layer.metadata["wavelengths_nm"] = [500, 500, 600]
+    with pytest.raises(InputError, match="all different"):
+        layer_wavelengths(layer)
 
 
 def test_falling_wavelengths_rise_in_the_layer_with_their_bands():

@@ -35,6 +35,7 @@ __all__ = [
     "layer_spectrum",
     "layer_wavelengths",
     "pixel_at",
+    "show_band",
 ]
 
 _HOW_TO_GET_A_CUBE = (
@@ -132,7 +133,7 @@ def layer_wavelengths(layer: Layer) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 (band,), nm.
+        float64 (band,), nm: all different, in the order of the planes.
 
     Raises
     ------
@@ -152,6 +153,12 @@ def layer_wavelengths(layer: Layer) -> npt.NDArray[np.float64]:
         if wavelengths.shape != (bands,):
             raise InputError(
                 f"{bands} planes but {wavelengths.size} wavelengths in the layer's metadata",
+                where=layer.name,
+                fix=_HOW_TO_GET_A_CUBE,
+            )
+        if not np.isfinite(wavelengths).all() or np.unique(wavelengths).size != bands:
+            raise InputError(
+                "the wavelengths in the layer's metadata are not all different",
                 where=layer.name,
                 fix=_HOW_TO_GET_A_CUBE,
             )
@@ -225,7 +232,9 @@ def layer_spectrum(layer: Layer, y: int, x: int, radius: int = 0) -> npt.NDArray
         raise InputError(f"no pixel (y={y}, x={x}) in {height} x {width}", where=layer.name)
     top, left = max(0, y - radius), max(0, x - radius)
     patch = np.asarray(array[:, top : y + radius + 1, left : x + radius + 1], dtype=np.float32)
-    return SpectralCube(patch, layer_wavelengths(layer)).spectrum(y - top, x - left, radius)
+    # No SpectralCube: the planes of others' layers may lie in any order of wavelength.
+    mean: npt.NDArray[np.float32] = patch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def current_band(layer: Layer, dims: Dims) -> int | None:
@@ -233,6 +242,12 @@ def current_band(layer: Layer, dims: Dims) -> int | None:
     point = dims.point[-layer.ndim :]
     band = int(np.rint(layer.world_to_data(point)[0]))
     return band if 0 <= band < _array(layer).shape[0] else None
+
+
+def show_band(layer: Layer, dims: Dims, band: int) -> None:
+    """Move the slider to a band of a layer, as far as it goes."""
+    axis = dims.ndim - layer.ndim
+    dims.set_point(axis, float(layer.data_to_world((band, 0, 0))[0]))
 
 
 def pixel_at(
