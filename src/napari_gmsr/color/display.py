@@ -188,14 +188,26 @@ def true_color(
     napari_gmsr.color.render_rgb : what a camera makes of a cube, as numbers to compute with.
     """
     cube = _as_cube(cube)
-    good = finite_bands(cube.data)
+    return true_picture(cube.data, cube.wavelengths_nm, observer, illuminant, adapted, exposure)
+
+
+def true_picture(
+    data: Any,
+    wavelengths_nm: npt.NDArray[np.float64],
+    observer: Observer,
+    illuminant: str | None,
+    adapted: bool,
+    exposure: float | Literal["auto"],
+) -> npt.NDArray[np.uint8]:
+    """Return `true_color` of an array (band, y, x) that may be lazy, with bands in any order."""
+    good = finite_bands(data)
     matrix = np.zeros((good.size, 3))
     matrix[good] = display_matrix(
-        cube.wavelengths_nm[good], illuminant=illuminant, observer=observer, adapted=adapted
+        wavelengths_nm[good], illuminant=illuminant, observer=observer, adapted=adapted
     )
     if exposure == "auto":
-        exposure = auto_exposure(cube.data, matrix)
-    return display_picture(cube.data, matrix, exposure)
+        exposure = auto_exposure(data, matrix)
+    return display_picture(data, matrix, exposure)
 
 
 def false_color(
@@ -236,7 +248,7 @@ def false_picture(
     bands_nm: Sequence[float],
     stretch: tuple[float, float] | None,
 ) -> npt.NDArray[np.uint8]:
-    """Return `false_color` of an array that may be lazy; only three bands are read."""
+    """Return `false_color` of an array (band, y, x) that may be lazy; three bands are read."""
     if len(bands_nm) != 3 or not np.isfinite(bands_nm).all():
         raise InputError(
             f"false colour needs three wavelengths in nm, not {list(bands_nm)}",

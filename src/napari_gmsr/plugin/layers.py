@@ -32,6 +32,8 @@ __all__ = [
     "current_band",
     "is_comparable",
     "is_cube_layer",
+    "layer_array",
+    "layer_size",
     "layer_spectrum",
     "layer_wavelengths",
     "pixel_at",
@@ -101,9 +103,13 @@ def cube_layer_data(cube: SpectralCube) -> tuple[npt.NDArray[np.float32], dict[s
 
 
 def add_cube(viewer: ViewerModel, cube: SpectralCube) -> Image:
-    """Add a cube to a viewer and return its layer."""
+    """Add a cube to a viewer, its bands shown in their colour, and return its layer."""
+    from napari_gmsr.plugin.band_colors import band_colors
+
     data, kwargs, _ = cube_layer_data(cube)
-    return viewer.add_image(data, **kwargs)
+    layer = viewer.add_image(data, **kwargs)
+    band_colors(viewer)
+    return layer
 
 
 def is_cube_layer(layer: Layer) -> bool:
@@ -146,7 +152,7 @@ def layer_wavelengths(layer: Layer) -> npt.NDArray[np.float64]:
             where=layer.name,
             fix=_HOW_TO_GET_A_CUBE,
         )
-    bands = _array(layer).shape[0]
+    bands = layer_array(layer).shape[0]
     stored = layer.metadata.get("wavelengths_nm")
     if stored is not None:
         wavelengths = np.asarray(stored, dtype=np.float64)
@@ -197,11 +203,17 @@ def cube_from_layer(layer: Layer) -> SpectralCube:
     """
     wavelengths = layer_wavelengths(layer)
     return SpectralCube(
-        np.asarray(_array(layer), dtype=np.float32),
+        np.asarray(layer_array(layer), dtype=np.float32),
         wavelengths,
         name=layer.name,
         provenance=dict(layer.metadata.get("provenance", {})),
     )
+
+
+def layer_size(layer: Layer) -> tuple[int, int]:
+    """Return the height and width of a cube's layer in pixels, at full resolution."""
+    height, width = layer_array(layer).shape[1:3]
+    return height, width
 
 
 def layer_spectrum(layer: Layer, y: int, x: int, radius: int = 0) -> npt.NDArray[np.float32]:
@@ -226,7 +238,7 @@ def layer_spectrum(layer: Layer, y: int, x: int, radius: int = 0) -> npt.NDArray
     InputError
         Where the pixel lies outside the layer.
     """
-    array = _array(layer)
+    array = layer_array(layer)
     _, height, width = array.shape
     if not (0 <= y < height and 0 <= x < width):
         raise InputError(f"no pixel (y={y}, x={x}) in {height} x {width}", where=layer.name)
@@ -241,7 +253,7 @@ def current_band(layer: Layer, dims: Dims) -> int | None:
     """Return the index of the band that the slider shows of a layer; ``None`` outside its range."""
     point = dims.point[-layer.ndim :]
     band = int(np.rint(layer.world_to_data(point)[0]))
-    return band if 0 <= band < _array(layer).shape[0] else None
+    return band if 0 <= band < layer_array(layer).shape[0] else None
 
 
 def show_band(layer: Layer, dims: Dims, band: int) -> None:
@@ -255,7 +267,7 @@ def pixel_at(
 ) -> tuple[int, int] | None:
     """Return the row and column of a layer under a world position; ``None`` outside the layer."""
     y, x = (int(v) for v in np.rint(layer.world_to_data(world))[-2:])
-    height, width = _array(layer).shape[1:3]
+    height, width = layer_array(layer).shape[1:3]
     return (y, x) if 0 <= y < height and 0 <= x < width else None
 
 
@@ -268,7 +280,7 @@ def check_comparable(prediction: Layer, truth: Layer) -> None:
         Where a layer is no cube, or the two differ in height, width or wavelengths.
     """
     ours, theirs = layer_wavelengths(prediction), layer_wavelengths(truth)
-    size, other = _array(prediction).shape[1:], _array(truth).shape[1:]
+    size, other = layer_array(prediction).shape[1:], layer_array(truth).shape[1:]
     if size != other:
         raise InputError(
             f"the truth has {other[0]} x {other[1]} pixels, '{prediction.name}' has "
@@ -293,14 +305,14 @@ def is_comparable(prediction: Layer, truth: Layer) -> bool:
     return True
 
 
+def layer_array(layer: Layer) -> Any:
+    """Return a layer's array at full resolution, lazy where it is."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
 def _span(wavelengths: npt.NDArray[np.float64]) -> str:
     """Describe bands in words."""
     return f"{wavelengths.size} bands from {wavelengths[0]:g} to {wavelengths[-1]:g} nm"
-
-
-def _array(layer: Layer) -> Any:
-    """Return the layer's array at full resolution."""
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def _even_step(wavelengths: npt.NDArray[np.float64]) -> float | None:

@@ -52,7 +52,9 @@ def read_cubes(path: PathOrPaths) -> list[LayerData]:
         Where a file is no cube after all; it says which and what to do.
     """
     from napari_gmsr.io import read_cube
+    from napari_gmsr.plugin.band_colors import color_current_viewer
 
+    color_current_viewer()
     return [cube_layer_data(read_cube(one)) for one in _paths(path)]
 
 

@@ -22,7 +22,9 @@ def photograph() -> list[tuple[Any, dict[str, Any], str]]:
 def simulated_scene() -> list[tuple[Any, dict[str, Any], str]]:
     """Return a simulated scene as an RGB layer, and its true cube below, hidden."""
     from napari_gmsr.datasets import sample_scene
+    from napari_gmsr.plugin.band_colors import color_current_viewer
 
+    color_current_viewer()
     picture, cube = sample_scene()
     data, attributes, kind = cube_layer_data(cube)
     rgb = np.rint(picture.data * 255).astype(np.uint8)
