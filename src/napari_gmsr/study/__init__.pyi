@@ -1,0 +1,14 @@
+from .child import perform_here as perform_here
+from .child import perform_in_child as perform_in_child
+from .file import make_study as make_study
+from .file import read_study as read_study
+from .folder import StudyFolder as StudyFolder
+from .outcome import Outcome as Outcome
+from .outcome import PictureResult as PictureResult
+from .run import StudySummary as StudySummary
+from .run import run_study as run_study
+from .settings import StudyDataset as StudyDataset
+from .settings import StudyModel as StudyModel
+from .settings import View as View
+from .study import Study as Study
+from .study import StudyRun as StudyRun
