@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_gmsr.cli import doctor, evaluate, models, reconstruct, runs, simulate, train
+from napari_gmsr.cli import doctor, evaluate, figure, models, reconstruct, runs, simulate, train
 from napari_gmsr.cli.console import Settings, one_line
 from napari_gmsr.errors import GMSRError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("evaluate")(evaluate.evaluate)
+app.command("figure")(figure.figure)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
 app.add_typer(runs.app, name="runs")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "parse_bands"]
 
 _MOST_BANDS = 10_000
 
@@ -55,7 +55,7 @@ def evaluate(
     from napari_gmsr.io import read_cube
 
     prediction = read_cube(cube)
-    bands = None if wavelengths is None else _bands(wavelengths)
+    bands = None if wavelengths is None else parse_bands(wavelengths)
     measured = read_cube(truth, variable=variable, wavelengths_nm=bands, scale=scale)
     # An error, as well as the table, is to name the files, not what the cubes in them are called.
     named = replace(prediction, name=str(cube)), replace(measured, name=str(truth))
@@ -68,7 +68,7 @@ def evaluate(
     print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())
 
 
-def _bands(text: str) -> npt.NDArray[np.float64]:
+def parse_bands(text: str) -> npt.NDArray[np.float64]:
     """Return the wavelengths that ``first:last:step`` names, the last one among them."""
     import numpy as np
 

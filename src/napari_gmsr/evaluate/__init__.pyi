@@ -1,9 +1,13 @@
+from .comparison import Comparison as Comparison
 from .evaluation import Evaluation as Evaluation
 from .evaluation import MetricRow as MetricRow
 from .evaluation import PaperMetrics as PaperMetrics
 from .evaluation import StandardMetrics as StandardMetrics
 from .evaluation import mean_evaluation as mean_evaluation
-from .figures import POINT_COLORS as POINT_COLORS
+from .figure_parts import POINT_COLORS as POINT_COLORS
+from .figure_record import ComparisonFiles as ComparisonFiles
+from .figure_record import load_comparison as load_comparison
+from .figure_record import save_comparison as save_comparison
 from .figures import comparison_figure as comparison_figure
 from .figures import save_figure as save_figure
 from .maps import PAPER_COLORMAP as PAPER_COLORMAP

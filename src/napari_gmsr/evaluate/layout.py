@@ -18,7 +18,7 @@ MARGIN, GAP, BAR_WIDTH = 0.12, 0.07, 0.11
 _WIDTH = 9.6
 _LABEL_UPRIGHT, _LABEL_LEVEL = 0.28, 0.95  # room for a row's name, written upwards or level
 _LOWEST_UPRIGHT = 1.0  # a row must be this high for a name written upwards
-_TITLE, _BAND_NAME, _BAR_ROOM = 0.42, 0.3, 0.62
+_TITLE, _HEAD, _HEAD_LINE, _BAR_ROOM = 0.42, 0.16, 0.14, 0.62
 _PICTURE_HEIGHT, _PICTURE_WIDTH, _CELL_HEIGHT = 3.1, 3.84, 2.4  # at most
 _SPECTRUM_HEAD, _SPECTRUM_FOOT, _SPECTRUM_LEFT = 0.2, 0.5, 0.68
 _SPECTRUM_GAP_X, _SPECTRUM_GAP_Y, _SPECTRUM_HEIGHT = 0.42, 0.38, 0.75  # the height at least
@@ -39,7 +39,7 @@ class Layout:
         Of the part with the picture and the spectra.
     picture, cell
         Width and height of the RGB picture, and of each band.
-    rows
+    rows, columns
         Of the grid of bands.
     spectra
         How many spectra there are.
@@ -53,13 +53,16 @@ class Layout:
     picture: tuple[float, float]
     cell: tuple[float, float]
     rows: int
+    columns: int
     spectra: int
     level_labels: bool
     width: float = _WIDTH
 
     @classmethod
-    def of(cls, shape: tuple[int, int], *, rows: int, columns: int, spectra: int) -> Layout:
-        """Return the layout for pictures of a shape (y, x)."""
+    def of(
+        cls, shape: tuple[int, int], *, rows: int, columns: int, spectra: int, head_lines: int = 1
+    ) -> Layout:
+        """Return the layout for pictures of a shape (y, x), its columns' names of some lines."""
         aspect = float(np.clip(shape[0] / shape[1], 1 / _MOST_OBLONG, _MOST_OBLONG))
 
         def cell_width(label: float) -> float:
@@ -75,8 +78,10 @@ class Layout:
         spectrum_rows = ceil(spectra / 2)
         spectra_height = spectrum_rows * (_SPECTRUM_HEIGHT + _SPECTRUM_GAP_Y)
         top_height = max(picture[1], spectra_height)
-        height = _TITLE + top_height + _SPECTRUM_FOOT + _BAND_NAME + rows * (cell[1] + GAP) + MARGIN
-        return cls(height, MARGIN + label, top_height, picture, cell, rows, spectra, level)
+        head = _HEAD + head_lines * _HEAD_LINE
+        height = _TITLE + top_height + _SPECTRUM_FOOT + head + rows * (cell[1] + GAP) + MARGIN
+        left = MARGIN + label
+        return cls(height, left, top_height, picture, cell, rows, columns, spectra, level)
 
     @property
     def title_height(self) -> float:
