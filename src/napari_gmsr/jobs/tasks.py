@@ -8,9 +8,9 @@ from napari_gmsr.jobs.devices import list_devices
 from napari_gmsr.jobs.events import Progress
 from napari_gmsr.jobs.executor import Context
 from napari_gmsr.jobs.preflight import Preflight
+from napari_gmsr.networks import network_engine
 from napari_gmsr.reconstruct import choose_device, plan
 from napari_gmsr.reconstruct import reconstruct as run
-from napari_gmsr.scan import choose_engine
 from napari_gmsr.weights import load_model
 
 __all__ = ["preflight", "reconstruct"]
@@ -64,7 +64,7 @@ def preflight(
     """
     loaded = load_model(model)
     where, why = choose_device(device)
-    chosen = choose_engine(where, engine)
+    chosen = network_engine(loaded.network, where, engine)
     known = Preflight(
         loaded.card, str(where), why, chosen.name, chosen.reason, devices=list_devices()
     )

@@ -64,7 +64,7 @@ def measure(context: Context, *, config: dict[str, Any]) -> dict[str, Any]:
     )
     network = network.to(device).train().requires_grad_(True)
     engine = None
-    if isinstance(network, GMSRNet):
+    if isinstance(network, GMSRNet) and hasattr(network, "engine"):
         engine = choose_engine(device, settings.engine, gradients=True)
         network.engine = engine.name
     optimiser = torch.optim.AdamW(network.parameters())

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 
 from napari_gmsr.errors import EngineError, InputError
-from napari_gmsr.networks.gmsr import GMSRNet
 from napari_gmsr.scan.engines import choose_engine
 
 __all__ = ["CapturedStep"]
@@ -119,9 +118,9 @@ class CapturedStep:
         parameter = self._parameters[0]
         if not self._capture or not parameter.is_cuda:
             return False
-        if isinstance(self.network, GMSRNet):
-            engine = choose_engine(parameter.device, self.network.engine, gradients=True)
-            return engine.name == "fused"
+        asked = getattr(self.network, "engine", None)
+        if asked is not None:
+            return choose_engine(parameter.device, asked, gradients=True).name == "fused"
         return not isinstance(self.network, nn.parallel.DistributedDataParallel | nn.DataParallel)
 
     def _step(self, rgb: Tensor, cube: Tensor) -> Tensor:

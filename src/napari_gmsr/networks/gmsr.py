@@ -3,25 +3,28 @@
 Modules carry the names of the paper's boxes. Where paper and reference implementation differ, the
 numbers follow the implementation, except that normalisation is per picture: a result never depends
 on its batch mates, and a flat picture stays finite. Features are kept channel-last, (N, H, W, c),
-so that a pixel's channels lie together for the scan.
+so that a pixel's channels lie together for the scan. What takes a part's place in the paper's
+ablations is in `napari_gmsr.networks.ablated`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_gmsr.errors import InputError
+from napari_gmsr.networks.ablations import ATTENTIONS, BRANCHES, WIDTHS, check_arguments
 from napari_gmsr.scan.engines import choose_engine, selective_scan_2d
 from napari_gmsr.scan.parameters import STATE_SIZE, ScanParameters
 
 __all__ = [
     "SS2D",
     "WIDTHS",
+    "Branch",
     "GMSRNet",
     "GradientMambaBlock",
     "Operators",
@@ -29,15 +32,6 @@ __all__ = [
     "SpectralGradientAttention",
     "VSSBlock",
 ]
-
-WIDTHS: dict[int, tuple[int, ...]] = {
-    1: (31,),
-    2: (15, 31),
-    3: (10, 20, 31),
-    4: (8, 16, 24, 31),
-    5: (6, 12, 18, 24, 31),
-}
-"""Channels of each block for n = 1..5 blocks (the paper's Table III)."""
 
 
 class Operators:
@@ -143,28 +137,51 @@ class GMSRNet(nn.Module):
         is (10, 20, 31).
     drop_path
         Probability that a picture's VSS branch is dropped in training.
+    branch, attention
+        What the blocks are made of, for the paper's ablations: see
+        `napari_gmsr.networks.ablations`.
 
     Attributes
     ----------
     bands
         Number of bands of the cube.
+    complete
+        Whether the blocks are the paper's, with all their parts.
     engine
-        Name of the scan engine, or ``auto``: see `napari_gmsr.scan.choose_engine`.
+        Name of the scan engine, or ``auto``: see `napari_gmsr.scan.choose_engine`. A network
+        without a scan does not have it.
+
+    Raises
+    ------
+    InputError
+        Where an argument makes no network.
     """
 
-    def __init__(self, widths: Sequence[int] = WIDTHS[3], drop_path: float = 0.1) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = WIDTHS[3],
+        drop_path: float = 0.1,
+        branch: str = "mamba",
+        attention: str = "gradient",
+    ) -> None:
         super().__init__()
-        if not widths or min(widths) < 2:
-            raise InputError(
-                f"widths {tuple(widths)} make no network",
-                fix="Give at least one block of two channels.",
-            )
-        self.widths = tuple(int(c) for c in widths)
+        check_arguments(widths, drop_path, branch, attention)
+        self.widths = tuple(widths)
         self.bands = self.widths[-1]
-        self.engine = "auto"
+        self.branch = branch
+        self.complete = (branch, attention) == (BRANCHES[0], ATTENTIONS[0])
+        if branch == "mamba":
+            self.engine = "auto"
         self.spatial_attention = SpatialGradientAttention()  # one module, shared by all blocks
+        block: Callable[[int, int, float], nn.Module] = GradientMambaBlock
+        if not self.complete:
+            from napari_gmsr.networks.ablated import AblatedBlock
+
+            block = partial(AblatedBlock, branch=branch, attention=attention)
+            if attention in ("spectral", "none"):
+                self.register_module("spatial_attention", None)
         self.blocks = nn.ModuleList(
-            GradientMambaBlock(c_in, c, drop_path)
+            block(c_in, c, drop_path)
             for c_in, c in zip((3, *self.widths), self.widths, strict=False)
         )
 
@@ -174,8 +191,10 @@ class GMSRNet(nn.Module):
             torch.is_grad_enabled()
             and (rgb.requires_grad or any(p.requires_grad for p in self.parameters()))
         )
+        if not hasattr(self, "engine"):
+            return self.run(rgb, Operators("reference"))
         engine = choose_engine(rgb.device, self.engine, gradients=gradients).name
-        if engine == "cpu":
+        if engine == "cpu" and self.complete:
             from napari_gmsr.networks.gmsr_cpu import evaluate
 
             return evaluate(self, rgb)
@@ -183,9 +202,13 @@ class GMSRNet(nn.Module):
         if engine == "fused" and max(self.widths) <= 32:
             from napari_gmsr.networks import gmsr_cuda, gmsr_cuda_training
 
-            if not gradients:
+            if self.complete and not gradients:
                 return gmsr_cuda.evaluate(self, rgb)
             operators = gmsr_cuda_training.FusedOperators(engine)
+        return self.run(rgb, operators)
+
+    def run(self, rgb: Tensor, operators: Operators) -> Tensor:
+        """Do what `forward` does, by the operators given."""
         x = rgb.movedim(1, -1).contiguous()  # (N, H, W, 3)
         for block in self.blocks:
             x = block(x, self.spatial_attention, operators)  # (N, H, W, c)
@@ -194,7 +217,8 @@ class GMSRNet(nn.Module):
     @property
     def reference_parameter_count(self) -> int:
         """Parameters as the reference counts them: with two unused vectors of scales a block."""
-        return sum(p.numel() for p in self.parameters()) + 2 * sum(self.widths)
+        unused = 2 * sum(self.widths) if self.branch == "mamba" else 0
+        return sum(p.numel() for p in self.parameters()) + unused
 
 
 class GradientMambaBlock(nn.Module):
@@ -231,7 +255,28 @@ class GradientMambaBlock(nn.Module):
         )
 
 
-class VSSBlock(nn.Module):
+class Branch(nn.Module):
+    """The branch of a block that sees far; training drops it for some pictures.
+
+    Parameters
+    ----------
+    drop_path
+        See `GMSRNet`.
+    """
+
+    def __init__(self, drop_path: float) -> None:
+        super().__init__()
+        self.drop_path = drop_path
+
+    def kept(self, a: Tensor) -> Tensor:
+        """Draw which pictures keep this branch in training, and by what factor it grows; (N,)."""
+        if not self.training or self.drop_path == 0:
+            return a.new_ones(len(a))
+        keep = 1 - self.drop_path
+        return (torch.rand(len(a), device=a.device) < keep).to(a.dtype) / keep
+
+
+class VSSBlock(Branch):
     """Visual state space block (Fig. 2c): normalise, scan. There is no residual inside.
 
     Parameters
@@ -243,22 +288,14 @@ class VSSBlock(nn.Module):
     """
 
     def __init__(self, c: int, drop_path: float) -> None:
-        super().__init__()
+        super().__init__(drop_path)
         self.norm = nn.LayerNorm(c)
         self.ss2d = SS2D(c)
-        self.drop_path = drop_path
 
     def forward(self, a: Tensor, operators: Operators) -> Tensor:
         """(N, H, W, c) -> (N, H, W, c)."""
         scanned: Tensor = self.ss2d(operators.normalise(self.norm, a), operators)
         return scanned
-
-    def kept(self, a: Tensor) -> Tensor:
-        """Draw which pictures keep this branch in training, and by what factor it grows; (N,)."""
-        if not self.training or self.drop_path == 0:
-            return a.new_ones(len(a))
-        keep = 1 - self.drop_path
-        return (torch.rand(len(a), device=a.device) < keep).to(a.dtype) / keep
 
 
 class SS2D(nn.Module):

@@ -26,7 +26,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_gmsr.networks.cuda.kernels import (
-    WIDEST,
     BlockKernels,
     BlockLayout,
     Provider,
@@ -38,12 +37,7 @@ from napari_gmsr.scan.fused import ForwardWeights, scan
 if TYPE_CHECKING:
     from napari_gmsr.networks.gmsr import GMSRNet, GradientMambaBlock
 
-__all__ = ["BlockWeights", "evaluate", "filter_features", "fuse_branches", "gates", "supports"]
-
-
-def supports(network: GMSRNet) -> bool:
-    """Whether the kernels take this network: no block of more than 32 channels."""
-    return max(network.widths) <= WIDEST
+__all__ = ["BlockWeights", "evaluate", "filter_features", "fuse_branches", "gates"]
 
 
 def evaluate(network: GMSRNet, rgb: Tensor, provider: Provider | None = None) -> Tensor:
@@ -52,8 +46,9 @@ def evaluate(network: GMSRNet, rgb: Tensor, provider: Provider | None = None) ->
     Parameters
     ----------
     network
-        In evaluation mode, on a CUDA device; weights of any floating dtype. They are arranged when
-        a network is first evaluated and when they have been replaced or written to since.
+        The paper's, of at most 32 channels a block, in evaluation mode, on a CUDA device; weights
+        of any floating dtype. They are arranged when a network is first evaluated and when they
+        have been replaced or written to since.
     rgb
         (N, 3, H, W) of any floating dtype, in [0, 1], on the same device; any H and W from 1.
     provider

@@ -99,7 +99,17 @@ def to_reference_state(network: GMSRNet) -> dict[str, Tensor]:
     -------
     dict of str to Tensor
         What the reference implementation's ``load_state_dict`` takes.
+
+    Raises
+    ------
+    CheckpointError
+        Where the network is one of the ablations, which the reference implementation does not hold.
     """
+    if not network.complete:
+        raise CheckpointError(
+            "the reference implementation has no ablations of GMSR-Net",
+            fix="Keep the checkpoint as .safetensors, or export one of the paper's GMSR-Net.",
+        )
     state: dict[str, Tensor] = {}
     for name, tensor in network.state_dict().items():
         theirs = _reference_name(name)

@@ -48,7 +48,7 @@ def create(name: str, **arguments: Any) -> nn.Module:
     Raises
     ------
     InputError
-        Where the name or an argument is unknown.
+        Where the name or an argument is unknown, or a value makes no network.
     """
     if name not in _NETWORKS:
         raise InputError(
@@ -59,7 +59,9 @@ def create(name: str, **arguments: Any) -> nn.Module:
     module, cls = _NETWORKS[name]
     try:
         network: nn.Module = getattr(import_module(module), cls)(**arguments)
-    except TypeError as error:
+    except InputError as error:
+        raise InputError(error.what, where=f"network {name!r}", fix=error.fix) from error
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             str(error), where=f"network {name!r}", fix="See its documentation for arguments."
         ) from error

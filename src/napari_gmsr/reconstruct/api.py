@@ -23,6 +23,7 @@ from napari_gmsr.color import match_encoding
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import CheckpointError, OutputError
 from napari_gmsr.image import RGBImage, as_rgb_image
+from napari_gmsr.networks import network_engine
 from napari_gmsr.reconstruct.costs import has_engines
 from napari_gmsr.reconstruct.devices import (
     choose_device,
@@ -35,7 +36,6 @@ from napari_gmsr.reconstruct.halving import Halving
 from napari_gmsr.reconstruct.planning import plan
 from napari_gmsr.reconstruct.progress import Progress, Reporter
 from napari_gmsr.reconstruct.tiles import blend_tiles, paper_tiles
-from napari_gmsr.scan import EngineStatus, choose_engine
 from napari_gmsr.scan.compilation import compilation_announced
 from napari_gmsr.weights import Model, load_model
 
@@ -114,9 +114,7 @@ def reconstruct(
     picture = as_rgb_image(rgb, float_encoding=model.card.encoding)
     picture, notes = match_encoding(picture, model.card.encoding)
     where, why_device = choose_device(device)
-    chosen = choose_engine(where, engine)
-    if not has_engines(model.network):
-        chosen = EngineStatus("none", True, "the network has no scan")
+    chosen = network_engine(model.network, where, engine)
     plan_tiles = partial(
         plan,
         picture.shape,
