@@ -168,7 +168,7 @@ def pin(window, folder, monkeypatch):
     y, x = PIXEL
     QTest.mouseMove(canvas, window.at(y, x + 9))
     QTest.mouseMove(canvas, window.at(y, x))
-    window.wait(lambda: f"y {y}, x {x}" in widget._readout.text())
+    window.wait(lambda: f"y {y}, x {x}" in widget.readout.text())
     np.testing.assert_array_equal(curves(widget)[0], layer.data[:, y, x])
     QTest.mouseClick(
         canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, window.at(y, x)
@@ -176,30 +176,30 @@ def pin(window, folder, monkeypatch):
     (pinned,) = widget.pinned
     assert (pinned.y, pinned.x) == PIXEL
     np.testing.assert_array_equal(pinned.truth, truth.data[:, y, x])
-    assert f"RMSE <b>{pinned.rmse:.4f}" in widget._readout.text()
+    assert f"RMSE <b>{pinned.rmse:.4f}" in widget.readout.text()
     shown = QColor(*map(int, window.colour(y, x)))
     assert near(shown, QColor(pinned.color))
     QTest.mouseMove(canvas, window.at(60, 240))
-    window.wait(lambda: "y 60, x 240" in widget._readout.text())
+    window.wait(lambda: "y 60, x 240" in widget.readout.text())
     assert len(curves(widget)) == 4
     viewer.mouse_over_canvas = False
     np.testing.assert_array_equal(curves(widget)[0], layer.data[:, y, x])
     assert len(curves(widget)) == 2
 
-    widget._radius.setValue(2)
+    widget.choices.radius.setValue(2)
     np.testing.assert_allclose(
         widget.pinned[0].response, layer.data[:, y - 2 : y + 3, x - 2 : x + 3].mean((1, 2)), 1e-5
     )
     path = folder / "spectra.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), "Table (*.csv)"))
-    window.click(widget._save_csv)
+    window.click(widget.save_csv)
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     assert [float(row["wavelength_nm"]) for row in rows] == [*range(400, 701, 10)]
     assert {(row["y"], row["x"]) for row in rows} == {(str(y), str(x))}
 
 
 def curves(widget):
-    values = [curve.getData()[1] for curve in widget._plot.responses.curves]
+    values = [curve.getData()[1] for curve in widget.plot.responses.curves]
     return [value for value in values if value is not None and value.size]
 
 

@@ -38,7 +38,7 @@ class FakeEvent:
 def click(widget, viewer, y, x, moves=(), **kwargs):
     """Press, move over canvas positions, release: as napari steps through a mouse callback."""
     event = FakeEvent((550.0, y, x), **kwargs)
-    steps = widget._on_click(viewer, event)
+    steps = widget.pointer.on_press(viewer, event)
     next(steps, None)
     event.type = "mouse_move"
     for event.pos in moves:
@@ -87,7 +87,7 @@ def test_an_empty_viewer_says_what_to_do(viewer, widget):
     assert widget._hint.isVisible()
     click(widget, viewer, 3, 4)
     assert widget.pinned == []
-    assert not widget._clear.isEnabled()
+    assert not widget.clear.isEnabled()
 
 
 def test_a_click_pins_the_pixels_spectrum(viewer, widget):
@@ -101,10 +101,8 @@ def test_a_click_pins_the_pixels_spectrum(viewer, widget):
     np.testing.assert_array_equal(second.response, lemon.data[:, 10, 20])
     assert first.color != second.color
     np.testing.assert_array_equal(pins_layer(viewer).data, [[3, 5], [10, 20]])
-    np.testing.assert_array_equal(drawn(widget._plot.responses), [first.response, second.response])
-    legend = widget._plot._legend.text
-    assert "y&nbsp;3,&nbsp;x&nbsp;5" in legend
-    assert first.color in legend
+    np.testing.assert_array_equal(drawn(widget.plot.responses), [first.response, second.response])
+    assert widget.plot.legend.texts == ["y 3, x 5", "y 10, x 20"]
 
 
 @pytest.mark.parametrize(
@@ -139,14 +137,14 @@ def test_a_click_beside_the_picture_pins_nothing(viewer, widget):
 
 def test_hovering_previews_and_says_where(viewer, widget, qtbot):
     add_cube(viewer, cube())
-    widget._on_mouse_move(viewer, FakeEvent((550, 7, 8)))
-    qtbot.waitUntil(lambda: "y 7, x 8" in widget._readout.text())
-    (preview,) = drawn(widget._plot.responses)
+    widget.pointer.on_move(viewer, FakeEvent((550, 7, 8)))
+    qtbot.waitUntil(lambda: "y 7, x 8" in widget.readout.text())
+    (preview,) = drawn(widget.plot.responses)
     np.testing.assert_array_equal(preview, viewer.layers[0].data[:, 7, 8])
-    widget._on_mouse_move(viewer, FakeEvent((550, 9, 9), is_dragging=True))
-    widget._on_mouse_move(viewer, FakeEvent((550, -9, 9)))
-    qtbot.waitUntil(lambda: widget._readout.text() == "")
-    assert drawn(widget._plot.responses) == []
+    widget.pointer.on_move(viewer, FakeEvent((550, 9, 9), is_dragging=True))
+    widget.pointer.on_move(viewer, FakeEvent((550, -9, 9)))
+    qtbot.waitUntil(lambda: widget.readout.text() == "")
+    assert drawn(widget.plot.responses) == []
     assert widget.pinned == []
 
 
@@ -175,16 +173,16 @@ def test_errors_against_the_truth_by_hand(viewer, widget):
     wavelengths = np.array([500.0, 600.0])
     add_cube(viewer, SpectralCube(truth, wavelengths, name="scene truth"))
     add_cube(viewer, SpectralCube(prediction, wavelengths, name="scene [photo]"))
-    assert widget._prediction.layer.name == "scene [photo]"
-    assert widget._truth.layer.name == "scene truth"
+    assert widget.choices.prediction.layer.name == "scene [photo]"
+    assert widget.choices.truth.layer.name == "scene truth"
     click(widget, viewer, 1, 2)
     (pin,) = widget.pinned
     assert pin.rmse == pytest.approx(0.1)
     assert pin.angle_deg == pytest.approx(np.degrees(np.arccos(0.24 / 0.25)))
     np.testing.assert_allclose(pin.residual, [0.1, -0.1], atol=1e-7)
-    assert "0.1000" in widget._readout.text()
-    assert "16.26°" in widget._readout.text()
-    np.testing.assert_array_equal(drawn(widget._plot.residuals), [pin.residual])
+    assert "0.1000" in widget.readout.text()
+    assert "16.26°" in widget.readout.text()
+    np.testing.assert_array_equal(drawn(widget.plot.residuals), [pin.residual])
 
 
 @pytest.mark.parametrize(
@@ -198,9 +196,9 @@ def test_errors_against_the_truth_by_hand(viewer, widget):
 def test_a_truth_that_does_not_fit_is_refused_with_the_fix(viewer, widget, other, fix):
     add_cube(viewer, other)
     add_cube(viewer, cube())
-    assert widget._truth.layer is None
-    widget._truth.choose(viewer.layers[0])
-    assert widget._truth.layer is None
+    assert widget.choices.truth.layer is None
+    widget.choices.truth.choose(viewer.layers[0])
+    assert widget.choices.truth.layer is None
     assert fix in last_notification()
     assert "other" in last_notification()
 
@@ -209,7 +207,7 @@ def test_a_radius_averages_pins(viewer, widget):
     lemon = cube()
     add_cube(viewer, lemon)
     click(widget, viewer, 0, 10)
-    widget._radius.setValue(2)
+    widget.choices.radius.setValue(2)
     expected = lemon.data[:, :3, 8:13].mean(axis=(1, 2))
     np.testing.assert_allclose(widget.pinned[0].response, expected, rtol=1e-5)
 
@@ -218,7 +216,7 @@ def test_the_line_follows_the_slider_in_nm(viewer, widget):
     add_cube(viewer, cube(shape=(4, 5, 6), wavelengths=np.array([400.0, 410.0, 500.0, 700.0])))
     for band, nm in enumerate((400, 410, 500, 700)):
         viewer.dims.set_current_step(0, band)
-        assert widget._plot._lines[0].value() == nm
+        assert widget.plot.lines[0].value() == nm
 
 
 def test_new_numbers_in_the_layer_redraw_the_curve(viewer, widget):
@@ -235,7 +233,7 @@ def test_layers_that_go_take_their_curves_along(viewer, widget):
     assert widget.pinned[0].cube == "second"
     viewer.layers.remove("second")
     assert widget.pinned[0].cube == "first"
-    widget._clear.click()
+    widget.clear.click()
     assert widget.pinned == []
     assert [layer.name for layer in viewer.layers] == ["first"]
     viewer.layers.clear()
@@ -246,13 +244,13 @@ def test_a_closed_dock_leaves_the_viewer_alone_and_pins_outlive_it(viewer, widge
     add_cube(viewer, cube())
     click(widget, viewer, 3, 4)
     widget.hide()
-    assert widget._on_mouse_move not in viewer.mouse_move_callbacks
-    assert widget._on_click not in viewer.mouse_drag_callbacks
+    assert widget.pointer.on_move not in viewer.mouse_move_callbacks
+    assert widget.pointer.on_press not in viewer.mouse_drag_callbacks
     pins_layer(viewer).add([[7, 7]])
     viewer.dims.set_current_step(0, 3)
     widget.show()
     assert [(pin.y, pin.x) for pin in widget.pinned] == [(3, 4), (7, 7)]
-    assert widget._plot._lines[0].value() == 430
+    assert widget.plot.lines[0].value() == 430
 
 
 def test_plots_follow_the_theme_and_leave_pyqtgraphs_defaults(viewer, widget):
@@ -262,7 +260,7 @@ def test_plots_follow_the_theme_and_leave_pyqtgraphs_defaults(viewer, widget):
     for name in ("light", "dark"):
         viewer.theme = name
         expected = QColor(str(get_theme(name).background))
-        assert widget._plot.backgroundBrush().color() == expected
+        assert widget.plot.backgroundBrush().color() == expected
     assert before == pg.CONFIG_OPTIONS
 
 
@@ -276,7 +274,7 @@ def test_spectra_are_saved_as_a_table(viewer, widget, monkeypatch, tmp_path):
     click(widget, viewer, 3, 4)
     click(widget, viewer, 5, 6)
     answer(monkeypatch, tmp_path / "lemon", "Table (*.csv)")
-    widget._save_csv.click()
+    widget.save_csv.click()
     with (tmp_path / "lemon.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 62
@@ -302,16 +300,16 @@ def test_the_preview_ends_when_the_mouse(viewer, widget, qtbot, how):
     add_cube(viewer, cube("lemon truth", seed=1))
     click(widget, viewer, 3, 4)
     viewer.mouse_over_canvas = True
-    widget._on_mouse_move(viewer, FakeEvent((550, 7, 8)))
-    qtbot.waitUntil(lambda: "y 7, x 8" in widget._readout.text())
-    assert len(drawn(widget._plot.responses)) == 4
+    widget.pointer.on_move(viewer, FakeEvent((550, 7, 8)))
+    qtbot.waitUntil(lambda: "y 7, x 8" in widget.readout.text())
+    assert len(drawn(widget.plot.responses)) == 4
     if how == "drags":
-        widget._on_mouse_move(viewer, FakeEvent((550, 9, 9), is_dragging=True))
+        widget.pointer.on_move(viewer, FakeEvent((550, 9, 9), is_dragging=True))
     else:
         viewer.mouse_over_canvas = False
-    assert "y 3, x 4" in widget._readout.text()
-    np.testing.assert_array_equal(drawn(widget._plot.responses)[0], lemon.data[:, 3, 4])
-    assert len(drawn(widget._plot.responses)) == 2
+    assert "y 3, x 4" in widget.readout.text()
+    np.testing.assert_array_equal(drawn(widget.plot.responses)[0], lemon.data[:, 3, 4])
+    assert len(drawn(widget.plot.responses)) == 2
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
@@ -322,17 +320,17 @@ def test_figures_are_saved_on_white_whatever_the_theme(
     click(widget, viewer, 3, 4)
     path = tmp_path / f"lemon{suffix}"
     answer(monkeypatch, path)
-    widget._save_figure.click()
+    widget.save_figure.click()
     if suffix == ".png":
         with PILImage.open(path) as picture:
             assert picture.convert("RGB").getpixel((1, picture.height - 2)) == (255, 255, 255)
-            assert picture.width == 3 * widget._plot.width()
+            assert picture.width == 3 * widget.plot.width()
     else:
         texts = "".join(ElementTree.parse(path).getroot().itertext())
         assert "Wavelength (nm)" in texts
         assert "Residual" in texts
     theme = QColor(str(get_theme(viewer.theme).background))
-    assert widget._plot.backgroundBrush().color() == theme
+    assert widget.plot.backgroundBrush().color() == theme
 
 
 @pytest.mark.parametrize(("name", "fix"), [("no/lemon.png", "folder"), ("lemon.doc", ".svg")])
@@ -342,7 +340,7 @@ def test_what_cannot_be_saved_is_said_and_leaves_nothing(
     add_cube(viewer, cube())
     click(widget, viewer, 3, 4)
     answer(monkeypatch, tmp_path / name)
-    widget._save_figure.click()
+    widget.save_figure.click()
     assert fix in last_notification()
     assert list(tmp_path.iterdir()) == []
 
@@ -351,21 +349,21 @@ def test_a_cancelled_dialog_saves_nothing(viewer, widget, monkeypatch, tmp_path)
     add_cube(viewer, cube())
     click(widget, viewer, 3, 4)
     answer(monkeypatch, "")
-    widget._save_csv.click()
+    widget.save_csv.click()
     assert notification_manager.records == []
 
 
 def test_every_control_has_a_tooltip_and_fits_a_narrow_dock(viewer, widget):
     add_cube(viewer, cube("a very long name of a layer, as pictures from cameras have them " * 3))
     controls = (
-        widget._prediction,
-        widget._truth,
-        widget._radius,
-        widget._plot,
-        widget._readout,
-        widget._save_csv,
-        widget._save_figure,
-        widget._clear,
+        widget.choices.prediction,
+        widget.choices.truth,
+        widget.choices.radius,
+        widget.plot,
+        widget.readout,
+        widget.save_csv,
+        widget.save_figure,
+        widget.clear,
     )
     assert all(control.toolTip() for control in controls)
     assert widget.minimumSizeHint().width() <= 350
@@ -397,7 +395,7 @@ def test_the_mouse_in_a_real_window(make_napari_viewer_proxy, qtbot):
     )
     centre = canvas.rect().center()
     QTest.mouseMove(canvas, centre)
-    qtbot.waitUntil(lambda: "Pixel" in widget._readout.text())
+    qtbot.waitUntil(lambda: "Pixel" in widget.readout.text())
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=centre)
     qtbot.waitUntil(lambda: len(widget.pinned) == 1)
     (pin,) = widget.pinned

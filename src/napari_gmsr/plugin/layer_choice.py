@@ -140,6 +140,10 @@ class CubeList(QListWidget):
     ----------
     viewer
         The viewer whose layers are offered.
+    offered
+        Which layers are offered; all cubes by default.
+    suggest
+        Whether to choose one until the user does.
     parent
         Qt's parent.
     """
@@ -147,9 +151,18 @@ class CubeList(QListWidget):
     chosen = Signal()
     """The choice has changed, by the user or because the layers did."""
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        *,
+        offered: Callable[[Image], bool] = lambda layer: True,
+        suggest: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._offered = offered
+        self._suggest = suggest
         self._layers: list[Image] = []
         self._by_user = False
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -167,17 +180,17 @@ class CubeList(QListWidget):
     def choose(self, layers: Iterable[Image]) -> None:
         """Tick exactly these layers, as if the user did."""
         self._by_user = True
-        self._layers = cube_layers(self._viewer.layers)
+        self._layers = self._cubes()
         self._fill(list(layers))
         self.chosen.emit()
 
     def refresh(self, event: object = None) -> None:
         """Offer the cubes that the viewer holds now."""
         before = self.layers
-        self._layers = cube_layers(self._viewer.layers)
+        self._layers = self._cubes()
         kept = [layer for layer in before if layer in self._layers]
         self._by_user = self._by_user and bool(kept)
-        if not self._by_user:
+        if self._suggest and not self._by_user:
             judged = [layer for layer in self._layers if not looks_like_truth(layer.name)]
             kept = judged[-1:]
         self._fill(kept)
@@ -196,6 +209,14 @@ class CubeList(QListWidget):
         for signal in _layer_signals(self._viewer):
             signal.disconnect(self.refresh)
         super().hideEvent(event)
+
+    @property
+    def offered(self) -> list[Image]:
+        """All layers of the list, in the viewer's order."""
+        return list(self._layers)
+
+    def _cubes(self) -> list[Image]:
+        return [layer for layer in cube_layers(self._viewer.layers) if self._offered(layer)]
 
     def _fill(self, ticked: list[Image]) -> None:
         self.blockSignals(True)

@@ -1,4 +1,4 @@
-"""Spectral response curves of pixels, their truth dashed, and a strip of residuals below."""
+"""Spectral response curves, their truth dashed, and a strip of residuals below."""
 
 from __future__ import annotations
 
@@ -7,29 +7,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QResizeEvent
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_gmsr.plugin.plots import ThemedPlot, set_up_frame
-from napari_gmsr.plugin.spectrum import PixelSpectrum
+from napari_gmsr.plugin.spectra_items import SpectrumItems, rank_pen, truth_pen
+from napari_gmsr.plugin.spectra_legend import Legend, LegendEntry
+from napari_gmsr.plugin.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["SpectraPlot"]
 
+_GRIP_PX = 8
+"""How far from the line at the band the mouse still takes hold of it."""
+_PREVIEW_WIDTH = 1.5
 
-class _WrappingLabel(pg.LabelItem):  # type: ignore[misc]
-    """Text that wraps: its width never keeps the plot from getting narrower."""
 
-    def updateMin(self) -> None:  # noqa: N802
-        super().updateMin()
-        self.setMinimumWidth(0)
+class _BandLine(pg.InfiniteLine):  # type: ignore[misc]
+    """The line at the band: thin, and yet easy to take hold of."""
+
+    def __init__(self) -> None:
+        super().__init__(angle=90, movable=True)
+        self._maxMarkerSize = _GRIP_PX
+        self.setCursor(Qt.CursorShape.SizeHorCursor)
 
 
 class SpectraPlot(ThemedPlot):
     """Curves over wavelength: solid a cube's, dashed the truth's; residuals in a strip below.
+
+    The line at the band is dragged to another one; with the keyboard, the arrow keys do it.
 
     Parameters
     ----------
@@ -39,19 +48,23 @@ class SpectraPlot(ThemedPlot):
         Qt's parent.
     """
 
+    band_wanted = Signal(float)
+    """The line was dragged to this wavelength in nm."""
+    step_wanted = Signal(int)
+    """A key asks for the band so many bands on."""
+
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
         self.ci.setContentsMargins(2, 6, 8, 2)
         self.ci.setSpacing(0)
         # Above the curves, where it never hides one.
-        self._legend = _WrappingLabel("", justify="left")
-        self.addItem(self._legend, row=0, col=0)
+        self.legend = Legend()
+        self.addItem(self.legend, row=0, col=0)
         self.responses: pg.PlotItem = self.addPlot(row=1, col=0, enableMenu=False)
         self.residuals: pg.PlotItem = self.addPlot(row=2, col=0, enableMenu=False)
         self.ci.layout.setRowStretchFactor(1, 3)
         self.ci.layout.setRowStretchFactor(2, 1)
-        self._plots = (self.responses, self.responses, self.residuals)
-        self._lines = [
+        self.lines = [
             self._set_up(self.responses, "Response"),
             self._set_up(self.residuals, "Residual"),
         ]
@@ -59,31 +72,44 @@ class SpectraPlot(ThemedPlot):
         self.residuals.setLabel("bottom", "Wavelength (nm)")
         self.residuals.setXLink(self.responses)
         self._label = pg.InfLineLabel(
-            self._lines[0], "{value:.4g} nm", position=0.96, anchors=[(0, 0.5), (1, 0.5)]
+            self.lines[0], "{value:.4g} nm", position=0.96, anchors=[(0, 0.5), (1, 0.5)]
         )
         self._zero = pg.InfiniteLine(pos=0, angle=0)
         self.residuals.addItem(self._zero, ignoreBounds=True)
-        self._preview = self._curves()
-        self._pinned: list[list[pg.PlotDataItem]] = []
-        self._spectra: Sequence[PixelSpectrum] = ()
-        self._legend_look: tuple[object, ...] = ()
+        self._preview: list[SpectrumItems] = []
+        self._drawn: list[SpectrumItems] = []
+        self._spectra: tuple[Spectrum, ...] = ()
+        self._band_nm: float | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.paint_items()
+
+    @property
+    def spectra(self) -> tuple[Spectrum, ...]:
+        """What is drawn beside the preview."""
+        return self._spectra
 
     def paint_items(self) -> None:
         """Colour frame, guides and the preview with ``self.colors``."""
         super().paint_items()
         text, muted = self.colors.text, self.colors.muted
-        for line in self._lines:
+        for line in self.lines:
             line.setPen(pg.mkPen(text, width=1, style=Qt.PenStyle.DotLine))
+            line.setHoverPen(pg.mkPen(text, width=2))
         self._label.setColor(text)
         self._zero.setPen(pg.mkPen(muted, width=1))
         self._label.fill = pg.mkBrush(self.colors.background)
         self._write_legend()
-        _set_color(self._preview, text, width=1.5)
+        for items in self._preview:
+            items.set_color(text)
+
+    def set_label(self, label: str) -> None:
+        """Say what the curves show."""
+        self.responses.setLabel("left", label)
 
     def set_band(self, nm: float | None) -> None:
         """Mark the wavelength that the viewer shows; ``None`` where it shows none of the cube's."""
-        for line in self._lines:
+        self._band_nm = nm
+        for line in self.lines:
             line.setVisible(nm is not None)
             if nm is not None:
                 line.setValue(nm)
@@ -97,27 +123,39 @@ class SpectraPlot(ThemedPlot):
         for plot in (self.responses, self.residuals):
             plot.getAxis("bottom").setTicks([labelled])
 
-    def draw_pins(self, spectra: Sequence[PixelSpectrum]) -> None:
-        """Draw the pinned spectra in place of those drawn before."""
-        drawn = self._spectra
-        while len(self._pinned) > len(spectra):
-            for plot, curve in zip(self._plots, self._pinned.pop(), strict=True):
-                plot.removeItem(curve)
-        for index, spectrum in enumerate(spectra):
-            # Making and filling curves is what takes time: what is drawn already stays.
-            if index >= len(self._pinned):
-                self._pinned.append(self._curves(spectrum.color))
-            elif index < len(drawn) and spectrum.looks_like(drawn[index]):
-                continue
-            else:
-                _set_color(self._pinned[index], spectrum.color)
-            _set_data(self._pinned[index], spectrum)
+    def draw(self, spectra: Sequence[Spectrum]) -> None:
+        """Draw spectra in place of those drawn before."""
+        while len(self._drawn) > len(spectra):
+            self._drawn.pop().remove()
+        while len(self._drawn) < len(spectra):
+            self._drawn.append(SpectrumItems(self.responses, self.residuals))
+        for items, spectrum in zip(self._drawn, spectra, strict=True):
+            items.draw(spectrum)
         self._spectra = tuple(spectra)
         self._write_legend()
 
-    def draw_preview(self, spectrum: PixelSpectrum | None) -> None:
-        """Draw the spectrum under the mouse, or take it away."""
-        _set_data(self._preview, spectrum)
+    def draw_preview(self, spectra: Sequence[Spectrum]) -> None:
+        """Draw the spectra under the mouse; none takes them away."""
+        while len(self._preview) < len(spectra):
+            self._preview.append(SpectrumItems(self.responses, self.residuals, _PREVIEW_WIDTH))
+        for place, items in enumerate(self._preview):
+            items.draw(spectra[place] if place < len(spectra) else None)
+            items.set_color(self.colors.text)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Step through the bands: the arrow keys, Page, Home and End."""
+        steps = {
+            Qt.Key.Key_Left: -1,
+            Qt.Key.Key_Right: 1,
+            Qt.Key.Key_PageDown: -5,
+            Qt.Key.Key_PageUp: 5,
+            Qt.Key.Key_Home: -(10**6),
+            Qt.Key.Key_End: 10**6,
+        }
+        if event is not None and event.key() in steps:
+            self.step_wanted.emit(steps[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Wrap the legend to the new width."""
@@ -126,54 +164,29 @@ class SpectraPlot(ThemedPlot):
         if hasattr(self, "_spectra"):
             self._write_legend()
 
-    def _set_up(self, plot: pg.PlotItem, label: str) -> pg.InfiniteLine:
+    def _set_up(self, plot: pg.PlotItem, label: str) -> _BandLine:
         """Put up a plot's frame and return its line at the current band."""
         set_up_frame(plot, label)
-        line = pg.InfiniteLine(angle=90)
+        line = _BandLine()
+        line.sigDragged.connect(self._on_dragged)
         plot.addItem(line, ignoreBounds=True)
         return line
 
-    def _curves(self, color: str = "w") -> list[pg.PlotDataItem]:
-        """Add empty curves: response, truth, residual."""
-        curves = [plot.plot(antialias=True) for plot in self._plots]
-        _set_color(curves, color)
-        return curves
+    def _on_dragged(self, line: pg.InfiniteLine) -> None:
+        self.band_wanted.emit(float(line.value()))
+        self.set_band(self._band_nm)  # the line stands at a band, never between two
 
     def _write_legend(self) -> None:
+        """Name the places by their colours, and cubes, where there are several, by their lines."""
         entries = [
-            f'<span style="color:{s.color}">━━</span>&nbsp;y&nbsp;{s.y},&nbsp;x&nbsp;{s.x}'
-            for s in self._spectra
+            LegendEntry(rank_pen(spectrum.color), spectrum.place)
+            for spectrum in self._spectra
+            if spectrum.rank == 0
         ]
-        if any(spectrum.truth is not None for spectrum in self._spectra):
-            entries.append("╍╍&nbsp;truth")
-        text = "&nbsp;&nbsp; ".join(entries)
-        look = (text, self.colors.text, self.width())
-        if look == self._legend_look:
-            return
-        self._legend_look = look
-        self._legend.setText(text, color=self.colors.text, size="8pt")
-        self._legend.item.setTextWidth(max(100, self.width() - 20))
-        self._legend.updateMin()
-        self._legend.setMaximumHeight(self._legend.item.boundingRect().height())
-
-
-def _set_color(curves: Sequence[pg.PlotDataItem], color: str | QColor, width: float = 2) -> None:
-    """Give a spectrum's three curves their colour: the truth dashed, the others solid."""
-    solid, dashed = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine
-    for curve, style in zip(curves, (solid, dashed, solid), strict=True):
-        curve.setPen(pg.mkPen(color, width=width, style=style))
-
-
-def _set_data(curves: Sequence[pg.PlotDataItem], spectrum: PixelSpectrum | None) -> None:
-    """Put a spectrum into its three curves; what is missing is left empty."""
-    nothing = np.empty(0)
-    values = (
-        (None, None, None)
-        if spectrum is None
-        else (spectrum.response, spectrum.truth, spectrum.residual)
-    )
-    for curve, value in zip(curves, values, strict=True):
-        if spectrum is None or value is None:
-            curve.setData(nothing, nothing)
-        else:
-            curve.setData(spectrum.wavelengths_nm, value)
+        text = self.colors.text
+        cubes = {spectrum.rank: spectrum.cube for spectrum in self._spectra}
+        if len(cubes) > 1:
+            entries += [LegendEntry(rank_pen(text, rank), cubes[rank]) for rank in sorted(cubes)]
+        if any(spectrum.truth is not None for spectrum in self._spectra if spectrum.rank == 0):
+            entries.append(LegendEntry(truth_pen(text), "truth"))
+        self.legend.show_entries(entries, text, max(100, self.width() - 20))

@@ -1,146 +1,185 @@
-"""The spectrum of one pixel, with what the truth says about it."""
+"""The spectrum of a pixel or a region in one cube, with what the truth says about it."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PixelSpectrum", "save_spectra"]
+from napari_gmsr.spectra import spectral_angle
 
+__all__ = ["Curve", "PixelSpectrum", "RegionSpectrum", "Spectrum"]
 
-_COLUMNS = (
-    "cube",
-    "y",
-    "x",
-    "averaging_radius_px",
-    "wavelength_nm",
-    "response",
-    "truth",
-    "residual",
-    "rmse",
-    "spectral_angle_deg",
-)
+_MRAE_EPSILON = 1e-3
+"""As in the error maps: keeps a black truth from making the relative error infinite."""
+
+Values = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class PixelSpectrum:
-    """A pixel's spectrum in one cube.
+class Curve:
+    """Values over the bands, in one view of them.
+
+    Parameters
+    ----------
+    response
+        float (band,).
+    truth
+        The same of the ground truth, where one is chosen that has the same bands.
+    spread
+        Standard deviation around the response, where it is a mean.
+    """
+
+    response: Values
+    truth: Values | None = None
+    spread: Values | None = None
+
+    @property
+    def residual(self) -> Values | None:
+        """Response minus truth, (band,)."""
+        return None if self.truth is None else self.response - self.truth
+
+    def same_as(self, other: Curve) -> bool:
+        """Say whether two curves have the same values."""
+        pairs = (
+            (self.response, other.response),
+            (self.truth, other.truth),
+            (self.spread, other.spread),
+        )
+        return all(one is two or _equal(one, two) for one, two in pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """A spectrum in one cube.
 
     Parameters
     ----------
     cube
         Name of the cube.
-    y, x
-        Row and column of the pixel.
     color
-        ``#rrggbb``.
+        ``#rrggbb`` of its place: cubes at one place share it.
     wavelengths_nm
-        float64 (band,).
-    response
-        float32 (band,), averaged over a square of ``2 radius + 1`` pixels a side.
-    truth
-        The same of the ground truth, where one is chosen.
-    radius
-        Half the side of the averaged square in pixels.
+        float64 (band,), rising.
+    measured
+        The values in the cube.
+    shown
+        The values in the chosen view.
+    view
+        Name of that view.
+    rank
+        Which of the cubes that are drawn together this is: 0 is the prediction.
     """
 
     cube: str
-    y: int
-    x: int
     color: str
     wavelengths_nm: npt.NDArray[np.float64]
-    response: npt.NDArray[np.float32]
-    truth: npt.NDArray[np.float32] | None = None
-    radius: int = 0
+    measured: Curve
+    shown: Curve
+    view: str = "as measured"
+    rank: int = 0
 
     @property
-    def residual(self) -> npt.NDArray[np.float32] | None:
-        """Response minus truth, float32 (band,)."""
-        return None if self.truth is None else self.response - self.truth
+    def place(self) -> str:
+        """Where it is, as the user reads it."""
+        raise NotImplementedError
+
+    @property
+    def response(self) -> Values:
+        """As measured, (band,)."""
+        return self.measured.response
+
+    @property
+    def truth(self) -> Values | None:
+        """As measured, (band,)."""
+        return self.measured.truth
+
+    @property
+    def residual(self) -> Values | None:
+        """Response minus truth as measured, (band,)."""
+        return self.measured.residual
 
     @property
     def rmse(self) -> float | None:
         """Root of the mean squared residual over the bands; ``None`` without truth."""
         residual = self.residual
-        if residual is None:
+        return None if residual is None else _mean_root(residual)
+
+    @property
+    def mrae(self) -> float | None:
+        """Mean of ``|truth - response| / (truth + 0.001)`` over the bands."""
+        if self.truth is None or self.residual is None:
             return None
-        return float(np.sqrt(np.mean(np.square(residual, dtype=np.float64))))
+        return _mean(np.abs(self.residual) / (self.truth.astype(np.float64) + _MRAE_EPSILON))
 
     @property
     def angle_deg(self) -> float | None:
-        """Spectral angle to the truth in degrees; ``None`` without truth.
+        """Spectral angle to the truth in degrees; ``None`` without truth."""
+        return None if self.truth is None else float(spectral_angle(self.response, self.truth))
 
-        As in `napari_gmsr.evaluate`, 0 between two black spectra and 90 between a black one and
-        another. The arctangent form (Kahan, 2006) keeps its digits where they nearly agree.
-        """
-        if self.truth is None:
-            return None
-        lengths = [float(np.linalg.norm(v.astype(float))) for v in (self.response, self.truth)]
-        if not all(length > 0 for length in lengths):
-            return 90.0 if any(length > 0 for length in lengths) else 0.0
-        u, v = self.response / lengths[0], self.truth / lengths[1]
-        return float(np.degrees(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v))))
-
-    def looks_like(self, other: PixelSpectrum) -> bool:
+    def looks_like(self, other: Spectrum) -> bool:
         """Say whether two spectra are drawn alike."""
-        pairs = (
-            (self.wavelengths_nm, other.wavelengths_nm),
-            (self.response, other.response),
-            (self.truth, other.truth),
-        )
-        return self.color == other.color and all(
-            first is second or np.array_equal(first, second)  # type: ignore[arg-type]
-            for first, second in pairs
+        return (
+            (self.color, self.rank) == (other.color, other.rank)
+            and _equal(self.wavelengths_nm, other.wavelengths_nm)
+            and self.shown.same_as(other.shown)
         )
 
 
-def save_spectra(spectra: Sequence[PixelSpectrum], path: str | Path) -> Path:
-    """Write spectra as CSV: one row for each pixel and band.
+@dataclass(frozen=True, kw_only=True)
+class PixelSpectrum(Spectrum):
+    """The spectrum at a pixel.
 
     Parameters
     ----------
-    spectra
-        The spectra; a column without truth is left empty.
-    path
-        File to write. An existing file is replaced once the new one is complete.
-
-    Returns
-    -------
-    Path
-        What was written.
-
-    Raises
-    ------
-    OutputError
-        Where the file cannot be written.
+    y, x
+        Row and column of the pixel in its cube.
+    radius
+        The spectrum is averaged over a square of ``2 radius + 1`` pixels a side.
     """
-    from napari_gmsr.io import atomic_output
 
-    path = Path(path)
-    with (
-        atomic_output(path, overwrite=True) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for spectrum in spectra:
-            writer.writerows(_rows(spectrum))
-    return path
+    y: int
+    x: int
+    radius: int = 0
+
+    @property
+    def place(self) -> str:
+        """Row and column."""
+        return f"y {self.y}, x {self.x}"
 
 
-def _rows(spectrum: PixelSpectrum) -> Iterable[list[object]]:
-    truth: Sequence[object] = [""] * spectrum.response.size
-    residual = truth
-    if spectrum.truth is not None and spectrum.residual is not None:
-        truth, residual = spectrum.truth.tolist(), spectrum.residual.tolist()
-    columns = zip(
-        spectrum.wavelengths_nm.tolist(), spectrum.response.tolist(), truth, residual, strict=True
-    )
-    pixel = [spectrum.cube, spectrum.y, spectrum.x, spectrum.radius]
-    errors = ["" if value is None else value for value in (spectrum.rmse, spectrum.angle_deg)]
-    return ([*pixel, *row, *errors] for row in columns)
+@dataclass(frozen=True, kw_only=True)
+class RegionSpectrum(Spectrum):
+    """The mean spectrum of a region.
+
+    Parameters
+    ----------
+    region
+        The region's name.
+    pixels
+        How many of the cube's pixels it holds.
+    """
+
+    region: str
+    pixels: int
+
+    @property
+    def place(self) -> str:
+        """The region's name."""
+        return self.region
+
+
+def _equal(one: npt.NDArray[Any] | None, two: npt.NDArray[Any] | None) -> bool:
+    return one is not None and two is not None and np.array_equal(one, two, equal_nan=True)
+
+
+def _mean(values: Values) -> float:
+    """Return the mean over the bands that are there; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean(dtype=np.float64)) if finite.size else float("nan")
+
+
+def _mean_root(values: Values) -> float:
+    return float(np.sqrt(_mean(np.square(values, dtype=np.float64))))

@@ -1,0 +1,136 @@
+"""What one spectrum is drawn with: its curves, and how the curves of several cubes differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPen
+
+from napari_gmsr.plugin.spectrum import Spectrum
+
+__all__ = ["SpectrumItems", "rank_pen", "truth_pen"]
+
+_DASHES: tuple[Sequence[float] | None, ...] = (
+    None,
+    (1, 2),
+    (6, 2, 1, 2),
+    (6, 2, 1, 2, 1, 2),
+)
+"""Lines of the cubes drawn together, in widths of the line: the prediction's is solid."""
+_TRUTH_DASHES = (4, 2)
+_SHADES = (100, 150, 70)
+"""Lightness, in percent as Qt has it, of the cubes beyond those: the lines come round again."""
+_BAND_OPACITY = 50
+
+
+def rank_pen(color: str | QColor, rank: int = 0, width: float = 2) -> QPen:
+    """Return the pen of a cube's curve: its colour tells the place, its line the cube.
+
+    Parameters
+    ----------
+    color
+        Of the place.
+    rank
+        Of the cube; 0 is the prediction.
+    width
+        Of the prediction's line in pixels.
+    """
+    shade = _SHADES[rank // len(_DASHES) % len(_SHADES)]
+    color = QColor(color)
+    pen: QPen = pg.mkPen(color if shade == 100 else color.lighter(shade), width=width)
+    _dash(pen, _DASHES[rank % len(_DASHES)])
+    return pen
+
+
+def truth_pen(color: str | QColor, width: float = 2) -> QPen:
+    """Return the pen of a truth's curve."""
+    pen: QPen = pg.mkPen(QColor(color), width=width)
+    _dash(pen, _TRUTH_DASHES)
+    return pen
+
+
+class SpectrumItems:
+    """The curves of one spectrum: response, truth, residual, and the spread around the response.
+
+    Parameters
+    ----------
+    responses, residuals
+        The plots that the curves are added to.
+    width
+        Of the lines in pixels.
+    """
+
+    def __init__(self, responses: pg.PlotItem, residuals: pg.PlotItem, width: float = 2) -> None:
+        self._responses, self._residuals, self._width = responses, residuals, width
+        self._response, self._truth = responses.plot(antialias=True), responses.plot(antialias=True)
+        self._residual = residuals.plot(antialias=True)
+        self._spread: pg.FillBetweenItem | None = None
+        self._drawn: Spectrum | None = None
+
+    def draw(self, spectrum: Spectrum | None) -> None:
+        """Draw a spectrum in place of the one before; ``None`` draws nothing."""
+        # Filling curves is what takes time: what is drawn already stays.
+        if spectrum is self._drawn or (
+            spectrum is not None and self._drawn is not None and spectrum.looks_like(self._drawn)
+        ):
+            return
+        self._drawn = spectrum
+        if spectrum is None:
+            for curve in (self._response, self._truth, self._residual):
+                curve.setData(np.empty(0), np.empty(0))
+            self._draw_spread(None)
+            return
+        self.set_color(spectrum.color)
+        nm, shown = spectrum.wavelengths_nm, spectrum.shown
+        # One truth is drawn once, beside the prediction.
+        truth = shown.truth if spectrum.rank == 0 else None
+        for curve, values in (
+            (self._response, shown.response),
+            (self._truth, truth),
+            (self._residual, shown.residual),
+        ):
+            if values is None:
+                curve.setData(np.empty(0), np.empty(0))
+            else:
+                curve.setData(nm, values, connect="finite")
+        self._draw_spread(spectrum)
+
+    def set_color(self, color: str | QColor) -> None:
+        """Colour the curves; the line follows from the cube that is drawn."""
+        rank = 0 if self._drawn is None else self._drawn.rank
+        pen = rank_pen(color, rank, self._width)
+        self._response.setPen(pen)
+        self._residual.setPen(pen)
+        self._truth.setPen(truth_pen(color, self._width))
+
+    def remove(self) -> None:
+        """Take the curves out of the plots."""
+        self._draw_spread(None)
+        for curve in (self._response, self._truth):
+            self._responses.removeItem(curve)
+        self._residuals.removeItem(self._residual)
+
+    def _draw_spread(self, spectrum: Spectrum | None) -> None:
+        if self._spread is not None:
+            self._responses.removeItem(self._spread)
+            self._spread = None
+        spread = None if spectrum is None else spectrum.shown.spread
+        if spectrum is None or spread is None or spectrum.rank > 0:
+            return
+        edges = [
+            pg.PlotCurveItem(spectrum.wavelengths_nm, spectrum.shown.response + side * spread)
+            for side in (-1, 1)
+        ]
+        color = QColor(spectrum.color)
+        color.setAlpha(_BAND_OPACITY)
+        self._spread = pg.FillBetweenItem(*edges, brush=color)
+        self._responses.addItem(self._spread)
+
+
+def _dash(pen: QPen, pattern: Sequence[float] | None) -> None:
+    if pattern is not None:
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        pen.setDashPattern(list(pattern))

@@ -1,0 +1,60 @@
+"""What the Spectra widget says of a place: where it is, and how far off the cubes are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from napari_gmsr.plugin.spectrum import RegionSpectrum, Spectrum
+
+__all__ = ["describe"]
+
+_LONGEST = 34
+
+
+def describe(spectra: Sequence[Spectrum]) -> str:
+    """Return a place and the errors there, as rich text.
+
+    Parameters
+    ----------
+    spectra
+        Of the cubes drawn together, at one place; the prediction's first.
+    """
+    if not spectra:
+        return ""
+    first = spectra[0]
+    if isinstance(first, RegionSpectrum):
+        place = f"{escape(first.place)}, {first.pixels:,} pixels: errors of the mean"
+    else:
+        place = f"Pixel {first.place}"
+    judged = [spectrum for spectrum in spectra if spectrum.rmse is not None]
+    if not judged:
+        return f"{place}<br>Choose a truth to see the error"
+    if len(spectra) == 1:
+        rmse, mrae, angle = _errors(first)
+        return (
+            f"{place}<br>RMSE <b>{rmse}</b> &nbsp; MRAE <b>{mrae}</b> &nbsp; angle <b>{angle}</b>"
+        )
+    rows = [_row(_shortened(spectrum.cube), *_errors(spectrum)) for spectrum in spectra]
+    head = _row("", "RMSE", "MRAE", "angle")
+    return f"{place}<table cellspacing=2>{head}{''.join(rows)}</table>"
+
+
+def _errors(spectrum: Spectrum) -> tuple[str, str, str]:
+    rmse, mrae, angle = spectrum.rmse, spectrum.mrae, spectrum.angle_deg
+    if rmse is None or mrae is None or angle is None:
+        return "–", "–", "–"
+    return f"{rmse:.4f}", f"{mrae:.4f}", f"{angle:.2f}°"
+
+
+def _row(name: str, *values: str) -> str:
+    cells = "".join(f"<td align=right>&nbsp;{value}</td>" for value in values)
+    return f"<tr><td>{escape(name)}</td>{cells}</tr>"
+
+
+def _shortened(name: str) -> str:
+    """Cut a long name in its middle: cubes of one picture begin alike."""
+    if len(name) <= _LONGEST:
+        return name
+    half = _LONGEST // 2
+    return f"{name[:half]}…{name[-half:]}"
