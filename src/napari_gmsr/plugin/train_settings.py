@@ -337,12 +337,6 @@ def _rest() -> tuple[Field, ...]:
             {"random": "from anywhere", "grid": "of a grid, each once an epoch"},
             "Where patches are cut out.",
         ),
-        choice(
-            "precision",
-            "Precision",
-            {"32": "32 bits", "bf16": "mixed, bfloat16"},
-            "Mixed precision is faster on some GPUs; the fused engine computes in 32 bits always.",
-        ),
         choice("select", "Best by", metrics, "What decides which checkpoint is kept as the best."),
         choice(
             "validation",

@@ -1,3 +1,5 @@
+from .api import TrainingRun as TrainingRun
+from .api import train as train
 from .config import PRESETS as PRESETS
 from .config import SELECT as SELECT
 from .config import DatasetSettings as DatasetSettings
@@ -6,8 +8,6 @@ from .config import OptimiserSettings as OptimiserSettings
 from .config import TrainingConfig as TrainingConfig
 from .config import preset as preset
 from .config import read_config as read_config
-from .loop import TrainingRun as TrainingRun
-from .loop import train as train
 from .run_folder import RunFolder as RunFolder
 from .run_folder import Status as Status
 from .run_folder import default_root as default_root

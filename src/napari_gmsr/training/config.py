@@ -179,8 +179,6 @@ class TrainingConfig(_Settings):
         Decay of the exponential average of the weights, which is then what is validated and kept.
     clip_norm
         Largest norm of all gradients together.
-    precision
-        ``"32"``, or ``"bf16"`` for mixed precision; the fused engine computes in float32 always.
     validation
         ``"validation"``: whole pictures of the validation split; ``"test-patches"``: patches of
         the *test* pictures, as the reference implementation does it. What is reported on the same
@@ -227,7 +225,6 @@ class TrainingConfig(_Settings):
     warm_up: float = Field(default=0.02, ge=0, lt=1)
     ema: float | None = Field(default=0.998, gt=0, lt=1)
     clip_norm: float | None = Field(default=1.0, gt=0)
-    precision: Literal["32", "bf16"] = "32"
 
     validation: Literal["validation", "test-patches"] = "validation"
     select: Select = "relative_rmse"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,8 +34,6 @@ class Processes:
     ----------
     device
         As in the configuration; each of several processes on a machine takes a GPU of its own.
-    precision
-        ``"32"`` or ``"bf16"``.
 
     Raises
     ------
@@ -42,23 +41,22 @@ class Processes:
         Where the device is not there, or Lightning Fabric is not installed.
     """
 
-    def __init__(self, device: str, precision: str) -> None:
+    def __init__(self, device: str) -> None:
         fabric_class = _fabric()
         self.device_reason = choose_device(device)[1]
         wanted = choose_device(device)[0]
         world, local = (int(os.environ.get(n, 1)) for n in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
         alone = [wanted.index or 0] if wanted.type == "cuda" else 1
-        self.fabric: Fabric = fabric_class(
+        fabric = fabric_class(
             accelerator=wanted.type,
             devices=local if world > 1 else alone,
             num_nodes=world // local,
             strategy="ddp" if world > 1 else "auto",
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
         )
-        self.fabric.launch()
-        self.device: torch.device = self.fabric.device
-        self.rank: int = self.fabric.global_rank
-        self.world: int = self.fabric.world_size
+        fabric.launch()
+        self.device: torch.device = fabric.device
+        self.rank: int = fabric.global_rank
+        self.world: int = fabric.world_size
         # What is decided travels between processors, so that no device is waited for.
         self._words = (
             distributed.new_group(backend="gloo", timeout=_PAUSE_AT_MOST)
@@ -86,6 +84,15 @@ class Processes:
         values: list[Any] = [None] * self.world
         distributed.all_gather_object(values, value, group=self._words)
         return values
+
+    @contextmanager
+    def first_goes_first(self) -> Iterator[None]:
+        """Run the block in the first process, then in the others."""
+        if not self.is_first:
+            self.share([0.0])
+        yield
+        if self.is_first:
+            self.share([0.0])
 
     def average_gradients(
         self, optimiser: torch.optim.Optimizer, clip_norm: float | None

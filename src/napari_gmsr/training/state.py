@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,10 +61,8 @@ def write_state(
         {name: t.detach().cpu().contiguous() for name, t in tensors.items()},
         metadata={_KEY: json.dumps(asdict(position))},
     )
-    with atomic_output(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_state(
