@@ -2,6 +2,8 @@ from .ablations import ABLATIONS as ABLATIONS
 from .ablations import DEPTHS as DEPTHS
 from .agdnet import AGDNet as AGDNet
 from .captured_step import CapturedStep as CapturedStep
+from .cost import NetworkCost as NetworkCost
+from .cost import count_cost as count_cost
 from .engines import network_engine as network_engine
 from .gmsr import GMSRNet as GMSRNet
 from .hrnet import HRNet as HRNet

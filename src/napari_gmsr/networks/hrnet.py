@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_gmsr.networks.padding import reflected
 
-__all__ = ["HRNet"]
+__all__ = ["GlobalBlock", "HRNet"]
 
 _MULTIPLE = 8
 _SLOPE = 0.2
@@ -43,18 +43,18 @@ class HRNet(nn.Module):
         self.bands = bands
         self.top1 = _Convolution(192, 512)
         self.top21 = _ResidualDenseBlock(512)
-        self.top22 = _GlobalBlock(512)
+        self.top22 = GlobalBlock(512)
         self.top3 = _Convolution(512, 512, 1)
         self.mid1 = _Convolution(48, 256)
         self.mid2 = _Convolution(256 + 128, 256)
         self.mid31 = _ResidualDenseBlock(256)
-        self.mid32 = _GlobalBlock(256)
+        self.mid32 = GlobalBlock(256)
         self.mid4 = _Convolution(256, 256)
         self.bot1 = _Convolution(12, 128)
         self.bot2 = _Convolution(128 + 64, 128)
         self.bot31 = _ResidualDenseBlock(128)
         self.bot32 = _ResidualDenseBlock(128)
-        self.bot33 = _GlobalBlock(128)
+        self.bot33 = GlobalBlock(128)
         self.bot4 = _Convolution(128, 128)
         self.main1 = _Convolution(3, 64)
         self.main2 = _Convolution(64 + 32, 64)
@@ -62,7 +62,7 @@ class HRNet(nn.Module):
         self.main32 = _ResidualDenseBlock(64)
         self.main33 = _ResidualDenseBlock(64)
         self.main34 = _ResidualDenseBlock(64)
-        self.main35 = _GlobalBlock(64)
+        self.main35 = GlobalBlock(64)
         self.main4 = _Convolution(64, bands)
         self.register_load_state_dict_pre_hook(_without_gates)  # type: ignore[no-untyped-call]
 
@@ -87,6 +87,16 @@ class HRNet(nn.Module):
         main = self.main34(self.main33(self.main32(self.main31(main))))
         cube: Tensor = self.main4(self.main35(main))
         return cube[..., :height, :width].contiguous()
+
+    @property
+    def reference_parameter_count(self) -> int:
+        """Parameters as the original counts them: with the gates that have no influence."""
+        gates = sum(
+            9 * m.conv1.conv2d.in_channels**2 // 16
+            for m in self.modules()
+            if isinstance(m, GlobalBlock)
+        )
+        return sum(p.numel() for p in self.parameters()) + gates
 
 
 def _without_gates(_: nn.Module, state: dict[str, Any], *__: object) -> None:
@@ -128,7 +138,7 @@ class _ResidualDenseBlock(nn.Module):
         return x + 0.1 * added
 
 
-class _GlobalBlock(nn.Module):
+class GlobalBlock(nn.Module):
     """Two convolutions, of which a tenth is added."""
 
     def __init__(self, c: int) -> None:

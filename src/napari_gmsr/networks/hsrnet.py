@@ -34,9 +34,9 @@ class HSRNet(nn.Module):
         self.conv_R, self.convinputr = _replicating(5, 15), _pointwise(15)
         for j in range(1, _ITERATIONS + 1):
             self.add_module(f"conv{j}", _replicating(31, 31))
-            self.add_module(f"e{j}", _ChannelGate())
+            self.add_module(f"e{j}", ChannelGate())
             self.add_module(f"HSI{j}", _ResidualBlock())
-            self.add_module(f"en{j}", _ChannelGate())
+            self.add_module(f"en{j}", ChannelGate())
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)  # sqrt(2 / fan in)
@@ -75,7 +75,7 @@ def _pointwise(c: int) -> nn.Sequential:
     return nn.Sequential(nn.Identity(), nn.Conv2d(c, c, 1))
 
 
-class _ChannelGate(nn.Module):
+class ChannelGate(nn.Module):
     """A gate in (0, 1) a channel, from its mean and maximum; (N, 31, H, W) -> (N, 31, 1, 1)."""
 
     def __init__(self) -> None:
