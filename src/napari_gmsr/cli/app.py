@@ -11,7 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_gmsr.cli import doctor, evaluate, figure, models, reconstruct, runs, simulate, train
+from napari_gmsr.cli import (
+    check,
+    doctor,
+    evaluate,
+    figure,
+    models,
+    reconstruct,
+    runs,
+    simulate,
+    train,
+)
 from napari_gmsr.cli.console import Settings, one_line
 from napari_gmsr.errors import GMSRError
 
@@ -30,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("reconstruct")(reconstruct.reconstruct)
+app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
 app.command("figure")(figure.figure)
 app.add_typer(models.app, name="models")
