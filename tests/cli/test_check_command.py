@@ -30,8 +30,8 @@ def test_a_finding_is_a_line_and_json_holds_it(command, tmp_path):
 
 
 def test_the_encoding_can_be_told(command, tmp_path):
-    dark = save(
-        tmp_path / "dark.png", np.linspace(0.03, 0.1, 64)[:, None, None] * np.ones((64, 64, 3))
+    night = save(
+        tmp_path / "night.png", np.linspace(0.03, 0.1, 64)[:, None, None] * np.ones((64, 64, 3))
     )
     assert "dark for sRGB" in command("check", night)[1]
     assert "dark" not in command("check", night, "--encoding", "linear")[1]
