@@ -57,3 +57,12 @@ def test_fine_tuning_measures_the_checkpoints_network():
 def test_memory_grows_with_the_batch():
     one, many = (measure(steps=1, batch=batch, patch=64)["peak_bytes"] for batch in (1, 64))
     assert many > 16 * one > 0
+
+
+def test_fine_tuning_leaves_the_shared_model_as_it_is():
+    from napari_gmsr.weights import load_model
+
+    measure(start_from="photo", network_arguments={}, steps=1, batch=1)
+    network = load_model("photo").network
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())

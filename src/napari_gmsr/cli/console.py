@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from napari_gmsr.reconstruct import Progress
 
-__all__ = ["Settings", "Verbose", "one_line", "print_table", "progress"]
+__all__ = ["Settings", "Verbose", "interrupts", "one_line", "print_table", "progress"]
 
 
 @dataclass
@@ -62,6 +64,27 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl+C was pressed.
+
+    Ctrl+C raises KeyboardInterrupt as ever. Where that comes up in a callback or a finaliser,
+    Python prints and drops it: long work asks here too.
+    """
+    pressed = False
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

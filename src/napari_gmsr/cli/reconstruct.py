@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gmsr.cli.console import Verbose, one_line, progress
-from napari_gmsr.errors import GMSRError, InputError, OutputError
+from napari_gmsr.cli.console import Verbose, interrupts, one_line, progress
+from napari_gmsr.errors import Cancelled, GMSRError, InputError, OutputError
 
 if TYPE_CHECKING:
     from napari_gmsr.cube import SpectralCube
@@ -110,7 +110,7 @@ def reconstruct(
                 picture = replace(picture, encoding=encoding.value)
             _make_folder(target.parent)
             check_output(target, overwrite=overwrite)
-            with progress(photo.name) as show:
+            with progress(photo.name) as show, interrupts() as interrupted:
                 cube = reconstruct_picture(
                     picture,
                     model=loaded,
@@ -118,11 +118,14 @@ def reconstruct(
                     device=device,
                     ensemble=ensemble,
                     progress=show,
+                    cancel=interrupted,
                     engine=engine,
                     tile=tile,
                     overlap=overlap,
                 )
             written = cube.save(target, overwrite=overwrite)
+        except Cancelled:
+            raise KeyboardInterrupt from None
         except GMSRError as error:
             if len(targets) == 1:
                 raise

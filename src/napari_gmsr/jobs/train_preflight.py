@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def measure(context: Context, *, config: dict[str, Any]) -> dict[str, Any]:
     settings = TrainingConfig.model_validate(config)
     device, why = choose_device(settings.device)
     network = (
-        load_model(settings.start_from).network
+        copy.deepcopy(load_model(settings.start_from).network)  # the model is shared
         if settings.start_from
         else create(settings.network, **settings.network_arguments)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from napari.utils import progress
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject, Signal  # type: ignore[attr-defined]
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import Encoding
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-__all__ = ["ReconstructionController"]
+__all__ = ["LastRun", "ReconstructionController"]
 
 _POLL_MS = 40
 _FIRST_BAND_NM = 550.0
@@ -79,11 +79,14 @@ class ReconstructionController(QObject):
         self._viewer = viewer
         self._executor = executor
         self._run: list[_Run] = []  # at most one
+        self.last: LastRun | None = None
+        """The last run that gave a cube."""
         self._asked: _Question | None = None
         self._ask_next: _Question | None = None
         self._inbox = Inbox(_POLL_MS, lambda: self.running or self._asked is not None, self)
         self.destroyed.connect(partial(_abandon, self._run))
         # A closed window is destroyed only when Python collects it, which may be long after.
+        self._closing = False
         if parent is not None:
             parent.installEventFilter(self)
 
@@ -115,7 +118,7 @@ class ReconstructionController(QObject):
         request = ReconstructionRequest(partial(picture.read, float_encoding), settings)
         bar = progress(total=0, desc=f"Reconstructing {picture.name}")
         job = start_reconstruction(request, self._inbox.address(self._on_event), self._executor)
-        self._run.append(_Run(picture, job, bar))
+        self._run.append(_Run(picture, settings, float_encoding, job, bar))
         self.started.emit(picture)
 
     def cancel(self) -> None:
@@ -135,15 +138,15 @@ class ReconstructionController(QObject):
         start_preflight(shape, settings, self._inbox.address(self._on_answer), self._executor)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """End the run once the window has accepted to be closed."""
-        if event is not None and event.type() == QEvent.Type.Close:
-            QTimer.singleShot(0, self._end_if_closed)
-        return super().eventFilter(watched, event)
-
-    def _end_if_closed(self) -> None:
-        window = self.parent()
-        if isinstance(window, QWidget) and not window.isVisible():
+        """End the run once the window has accepted to be closed: it is hidden then."""
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.Close:
+            self._closing = True
+        elif kind == QEvent.Type.Show:
+            self._closing = False
+        elif kind == QEvent.Type.Hide and self._closing:
             _abandon(self._run)
+        return super().eventFilter(watched, event)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -159,6 +162,8 @@ class ReconstructionController(QObject):
         run = self._run.pop()
         run.bar.close()
         if isinstance(event, Finished):
+            provenance = event.result.provenance
+            self.last = LastRun(run.picture, run.settings, run.float_encoding, provenance)
             self._add(event.result, run.picture)
         elif isinstance(event, Failed):
             if event.log:
@@ -212,8 +217,28 @@ class ReconstructionController(QObject):
 
 
 @dataclass(frozen=True)
+class LastRun:
+    """A run that gave a cube.
+
+    Parameters
+    ----------
+    picture, settings, float_encoding
+        What it was started with.
+    provenance
+        The cube's.
+    """
+
+    picture: LayerPicture
+    settings: Settings
+    float_encoding: Encoding
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class _Run:
     picture: LayerPicture
+    settings: Settings
+    float_encoding: Encoding
     job: Job
     bar: progress
     """In napari's activity dock; the GUI thread's alone."""
