@@ -188,26 +188,28 @@ def true_color(
     napari_gmsr.color.render_rgb : what a camera makes of a cube, as numbers to compute with.
     """
     cube = _as_cube(cube)
-    return true_picture(cube.data, cube.wavelengths_nm, observer, illuminant, adapted, exposure)
-
-
-def true_picture(
-    data: Any,
-    wavelengths_nm: npt.NDArray[np.float64],
-    observer: Observer,
-    illuminant: str | None,
-    adapted: bool,
-    exposure: float | Literal["auto"],
-) -> npt.NDArray[np.uint8]:
-    """Return `true_color` of an array (band, y, x) that may be lazy, with bands in any order."""
-    good = finite_bands(data)
-    matrix = np.zeros((good.size, 3))
-    matrix[good] = display_matrix(
-        wavelengths_nm[good], illuminant=illuminant, observer=observer, adapted=adapted
+    matrix = matrix_of(
+        cube.data,
+        cube.wavelengths_nm,
+        illuminant=illuminant,
+        observer=observer,
+        adapted=adapted,
     )
     if exposure == "auto":
-        exposure = auto_exposure(data, matrix)
-    return display_picture(data, matrix, exposure)
+        exposure = auto_exposure(cube.data, matrix)
+    return display_picture(cube.data, matrix, exposure)
+
+
+def matrix_of(
+    data: Any, wavelengths_nm: npt.NDArray[np.float64], **standards: Any
+) -> npt.NDArray[np.float64]:
+    """Return `display_matrix` for an array (band, y, x), without its bands that are all NaN."""
+    finite = np.isfinite(np.asarray(_thinned(data))).any(axis=(1, 2))
+    if not finite.any():  # the picture is black rather than missing
+        finite[:] = True
+    matrix = np.zeros((finite.size, 3))
+    matrix[finite] = display_matrix(wavelengths_nm[finite], **standards)
+    return matrix
 
 
 def false_color(
@@ -349,15 +351,6 @@ def relight(
         spread=None,
         provenance={**cube.provenance, "relit": {"from": from_illuminant, "to": to_illuminant}},
     )
-
-
-def finite_bands(data: Any) -> npt.NDArray[np.bool_]:
-    """Return which bands hold a finite number in a sample of their pixels: bool (band,).
-
-    Where none does, all are named, so that the picture is black rather than missing.
-    """
-    finite = np.isfinite(np.asarray(_thinned(data))).any(axis=(1, 2))
-    return finite if finite.any() else np.ones_like(finite)
 
 
 def _as_cube(cube: SpectralCube | npt.ArrayLike) -> SpectralCube:

@@ -1,3 +1,4 @@
+from .colors_widget import ColorsWidget as ColorsWidget
 from .error_maps_widget import ErrorMapsWidget as ErrorMapsWidget
 from .layers import add_cube as add_cube
 from .layers import cube_from_layer as cube_from_layer
