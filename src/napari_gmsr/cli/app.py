@@ -20,6 +20,7 @@ from napari_gmsr.cli import (
     reconstruct,
     runs,
     simulate,
+    study,
     train,
 )
 from napari_gmsr.cli.console import Settings, one_line
@@ -46,6 +47,7 @@ app.command("figure")(figure.figure)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
 app.add_typer(runs.app, name="runs")
+app.add_typer(study.app, name="study")
 app.command("simulate")(simulate.simulate)
 app.command("doctor")(doctor.doctor)
 

@@ -2,11 +2,17 @@ from .child import perform_here as perform_here
 from .child import perform_in_child as perform_in_child
 from .file import make_study as make_study
 from .file import read_study as read_study
+from .findings import Findings as Findings
 from .folder import StudyFolder as StudyFolder
 from .outcome import Outcome as Outcome
 from .outcome import PictureResult as PictureResult
+from .presets import PRESETS as PRESETS
+from .presets import make_preset as make_preset
+from .report import read_findings as read_findings
+from .report import write_report as write_report
 from .run import StudySummary as StudySummary
 from .run import run_study as run_study
+from .run import summarise as summarise
 from .settings import StudyDataset as StudyDataset
 from .settings import StudyModel as StudyModel
 from .settings import View as View

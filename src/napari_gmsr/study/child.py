@@ -77,6 +77,7 @@ def perform_in_child(
 
     A process that dies without a word gives the outcome of a failed run, with the end of its log.
     """
+    folder.outcome_file(run.key).unlink(missing_ok=True)  # of an earlier try
     log_file = folder.log_file(run.key)
     log_file.parent.mkdir(parents=True, exist_ok=True)
     # -P: the current folder, whatever lies in it, is not searched for modules.
@@ -99,9 +100,9 @@ def perform_in_child(
             _pass_on(line, run.key, tell)
     watch.join()
     code = child.returncode
-    if code == STOPPED or (code != 0 and stop.asked):
+    outcome = folder.outcome(run)
+    if outcome is None and (code == STOPPED or stop.asked):
         return None
-    outcome = folder.outcome(run) if code == 0 else None
     if outcome is None:
         outcome = failed(run, _death(code, log_file.read_bytes()[mark:][-_LOG_TAIL:]))
         folder.write(outcome)

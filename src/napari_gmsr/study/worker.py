@@ -62,7 +62,9 @@ def _channel() -> Callable[[str, Any], None]:
 
 
 def _wait_for_end(asked: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter at its end.
+    while os.read(0, 1024):
+        pass
     asked.set()
 
 
