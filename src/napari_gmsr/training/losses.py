@@ -42,7 +42,6 @@ def weighted_loss(settings: LossSettings, matrix: Tensor | None = None) -> Loss:
     parts = [(weight, loss) for weight, loss in parts if weight]
 
     def loss(prediction: Tensor, cube: Tensor, rgb: Tensor) -> Tensor:
-        prediction = prediction.float()
         terms = [weight * term(prediction, cube, rgb) for weight, term in parts]
         return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
 
