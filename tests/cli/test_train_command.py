@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from napari_gmsr.cli.training_settings import configuration, enter, without_none
@@ -11,7 +12,10 @@ from napari_gmsr.color import render_rgb
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.datasets import list_datasets
 from napari_gmsr.errors import InputError
+from napari_gmsr.io import read_cube
+from napari_gmsr.training import RunFolder
 from napari_gmsr.training.config import preset
+from napari_gmsr.weights import load_model
 
 
 def test_the_datasets_are_listed(command):
@@ -142,3 +146,100 @@ def test_an_empty_folder(refused, tmp_path):
     for more in ([], ["--check"]):
         said = refused("train", "--dataset", "cave", "--data", tmp_path / "empty", *more)
         assert "empty" in said
+
+
+@pytest.fixture
+def training(pairs, tmp_path, monkeypatch):
+    """The options of a run of a second on the pairs; its folder is ``tmp_path / "run"``."""
+    monkeypatch.setattr("napari_gmsr.training.loop._REPORT_S", 0.0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    settings = {
+        "network_arguments": '{"widths": [31]}',
+        "dataset.cache_folder": tmp_path / "cache",
+        "validate_every": 0.5,
+        "checkpoint_every_s": 0,
+    }
+    options = ["--dataset", "pairs", "--data", pairs, "--patch", 16, "--batch", 2, "--steps", 4]
+    options += ["--device", "cpu", "--run", tmp_path / "run"]
+    for key, value in settings.items():
+        options += ["--set", f"{key}={value}"]
+    yield ["train", *options]
+    torch.set_num_threads(threads)
+
+
+def test_a_run_from_the_command_line(command, training, tmp_path):
+    code, out, err = command(*training)
+    assert code == 0
+    assert out == f"{tmp_path / 'run'}\n"
+    assert "done after 4 steps" in err
+    assert load_model(tmp_path / "run" / "best.safetensors").card.arguments == {"widths": [31]}
+    code, out, _ = command("train", "--resume", tmp_path / "run", "--json")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["event"] == "finished"
+
+
+def keep_half(pairs):
+    file = pairs / "b.npz"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def leave_a_band_out(pairs):
+    whole = read_cube(pairs / "b.npz")
+    (pairs / "b.npz").unlink()
+    SpectralCube(whole.data[:30], whole.wavelengths_nm[:30]).save(pairs / "b.npz")
+
+
+def put_nan_in(pairs):
+    whole = read_cube(pairs / "b.npz")
+    data = whole.data.copy()
+    data[3, 4, 5] = np.nan
+    np.savez(pairs / "b.npz", cube=data, wavelengths_nm=whole.wavelengths_nm)
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (keep_half, "b.npz"),
+        (leave_a_band_out, "30"),
+        (put_nan_in, "NaN"),
+        (lambda pairs: (pairs / "b.npz").unlink(), "b"),
+        (lambda pairs: (pairs / "b.png").unlink(), "b"),
+    ],
+)
+def test_data_that_cannot_be_used_is_one_line(refused, training, pairs, tmp_path, harm, says):
+    harm(pairs)
+    assert says in refused(*training)
+    assert not (tmp_path / "run" / "last.safetensors").exists()
+
+
+def test_a_patch_larger_than_the_pictures(refused, training):
+    assert "32 x 32" in refused(*training, "--patch", 64)
+
+
+def test_a_run_that_cannot_go_on_keeps_what_it_has(refused, command, training, tmp_path):
+    command(*training)
+    run = tmp_path / "run"
+    kept = {file: (run / file).read_bytes() for file in ("best.safetensors", "last.safetensors")}
+    assert "holds a run" in refused(*training)
+    settings = json.loads((run / "config.json").read_text())
+    changed = {**settings, "network_arguments": {"widths": [6, 31]}}
+    (run / "config.json").write_text(json.dumps(changed))
+    assert "architecture" in refused("train", "--resume", run)
+    (run / "config.json").write_text(json.dumps(settings))
+    with RunFolder(run).locked():
+        assert "another job" in refused("train", "--resume", run)
+    (run / "run.json").write_text('{"format": 5}')
+    assert "format 5" in refused("train", "--resume", run)
+    assert kept == {file: (run / file).read_bytes() for file in kept}
+
+
+def test_a_loss_that_is_no_number_is_told_with_the_step(command, training, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "napari_gmsr.training.loop.weighted_loss",
+        lambda *_: lambda prediction, cube, rgb: prediction.mean() * torch.nan,
+    )
+    code, _, err = command(*training)
+    assert code == 2
+    assert "no number any more at step 1" in err.splitlines()[-1]
+    assert "Traceback" not in err
