@@ -1,11 +1,12 @@
 """What networks cost: the digits of the paper's Tables I and III, and the whole."""
 
+import time
+
 import pytest
 import torch
 
-from napari_gmsr.errors import InputError
-from napari_gmsr.networks import ABLATIONS, DEPTHS, count_cost
-from napari_gmsr.networks.gmsr import SS2D, Operators
+from napari_gmsr.errors import EngineError, InputError
+from napari_gmsr.networks import ABLATIONS, DEPTHS, count_cost, measure_cost, measure_work
 
 PIXELS = 512 * 482
 
@@ -67,20 +68,6 @@ def test_the_scan_is_counted_by_the_documented_formula() -> None:
     assert cost.states == PIXELS * 4 * 16 * 2 * (10 + 20 + 31)
 
 
-def test_all_but_the_scan_is_what_is_really_done() -> None:
-    """On real numbers, by the counter of PyTorch alone."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    class NoScan(Operators):
-        def scan(self, x, parameters):
-            return x
-
-    ss2d = SS2D(10)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        ss2d(torch.rand(1, 6, 5, 10), NoScan("reference"))
-    assert counter.get_total_flops() // 2 == 30 * (10 * 40 + 20 * 9 + 20 * 10)
-
-
 def test_classical_baselines() -> None:
     assert count_cost("rootpoly").parameters == 31 * 13
     assert count_cost("wiener", 10, 10).macs == 100 * 31 * 3
@@ -106,3 +93,20 @@ def test_mistakes_are_named() -> None:
         count_cost("gmsr", 0, 5)
     with pytest.raises(InputError, match="resnet"):
         count_cost("resnet")
+
+
+def test_measuring_says_what_is_wrong() -> None:
+    with pytest.raises(EngineError, match="fused"):
+        measure_cost("gmsr", 8, 8, "cpu", engine="fused")
+
+
+def test_memory_is_what_a_piece_of_work_holds_at_most() -> None:
+    def work() -> None:
+        torch.zeros(64 << 20, dtype=torch.uint8).add_(1)
+        time.sleep(0.02)
+
+    seconds, peak, runs = measure_work(work, torch.device("cpu"), 3)
+    assert runs == 3
+    assert seconds >= 0.02
+    assert peak is not None
+    assert 60 << 20 <= peak <= 200 << 20

@@ -1,4 +1,4 @@
-"""`napari-gmsr models`: the checkpoints by name, their cards, the reference's files in and out."""
+"""`napari-gmsr models`: checkpoints by name, their cards, in and out; what networks cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from napari_gmsr.cli.console import Verbose
+from napari_gmsr.cli.network_costs import show_costs
 from napari_gmsr.cli.reconstruct import Encoding
 
 __all__ = ["app"]
@@ -27,8 +28,36 @@ app = typer.Typer(cls=_ModelsOrName, subcommand_metavar="[NAME | COMMAND [ARGS].
 
 
 @app.callback(invoke_without_command=True)
-def _list(context: typer.Context, verbose: Verbose = False) -> None:
-    """List the models that have a name, print one's card, import and export."""
+def _list(
+    context: typer.Context,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="What every network costs, trained or not.")
+    ] = False,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="With --cost: the picture; 512x482.")
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROW", help="With --cost: only this row of the table; repeatable."),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="With --cost: also time and memory, measured here.")
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(help="With --measure: auto, cpu, cuda (also with an index), mps."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --cost: print JSON.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the models that have a name, print one's card, import and export; what they cost."""
+    if cost and context.invoked_subcommand is None:
+        if device is not None and not measure:
+            raise typer.BadParameter("--device belongs to --measure")
+        show_costs(size or "512x482", network or (), (device or "auto") if measure else "", as_json)
+        return
+    if cost or size or network or measure or device or as_json:
+        raise typer.BadParameter("these options belong to --cost, and --cost to no other command")
     if context.invoked_subcommand is not None:
         return
     from napari_gmsr.weights import list_models

@@ -8,6 +8,9 @@ from .engines import network_engine as network_engine
 from .gmsr import GMSRNet as GMSRNet
 from .hrnet import HRNet as HRNet
 from .hsrnet import HSRNet as HSRNet
+from .measuring import MeasuredCost as MeasuredCost
+from .measuring import measure_cost as measure_cost
+from .measuring import measure_work as measure_work
 from .mscnn import MSCNN as MSCNN
 from .mstpp import MSTPlusPlus as MSTPlusPlus
 from .registry import create as create
