@@ -13,6 +13,7 @@ from napari_gmsr.errors import GMSRError
 from napari_gmsr.plugin.controls import Fold
 from napari_gmsr.plugin.layer_choice import CubeComboBox, CubeList
 from napari_gmsr.plugin.layers import check_comparable, is_comparable, layer_size
+from napari_gmsr.plugin.region_choice import RegionChoice
 from napari_gmsr.plugin.spectra_sources import Sources
 from napari_gmsr.plugin.spectra_view import ViewChoice
 
@@ -39,7 +40,7 @@ class SpectraChoices(QWidget):
     """
 
     chosen = Signal()
-    """Something else is to be drawn: another cube, truth, radius or view."""
+    """Something else is to be drawn: another cube, truth, radius, view or layer of regions."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +51,7 @@ class SpectraChoices(QWidget):
         self.all_others = QPushButton("All of this si&ze")
         self.radius = QSpinBox()
         self.view = ViewChoice()
+        self.regions = RegionChoice(viewer)
         self._others_fold: Fold
         self.form = QFormLayout()
         """Rows for the controls of others go here too."""
@@ -61,6 +63,8 @@ class SpectraChoices(QWidget):
         self.all_others.clicked.connect(self._on_all_others)
         self.radius.valueChanged.connect(self.chosen.emit)
         self.view.chosen.connect(self.chosen.emit)
+        self.regions.chosen.connect(self.chosen.emit)
+        self.regions.draw.clicked.connect(self._on_draw)
 
     def sources(self) -> Sources | None:
         """Return the cubes to draw; ``None`` without a prediction."""
@@ -122,6 +126,7 @@ class SpectraChoices(QWidget):
         form.addRow("Pr&ediction", self.prediction)
         form.addRow("&Truth", self.truth)
         form.addRow(self._others_fold)
+        form.addRow("&Regions", self.regions)
         form.addRow("V&iew", self.view)
         form.addRow("&Average", self.radius)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -156,7 +161,13 @@ class SpectraChoices(QWidget):
         ticked = len(self.others.layers)
         self._others_fold.set_title(f"&Other cubes ({ticked} drawn)" if ticked else "&Other cubes")
         self.all_others.setEnabled(bool(self._same_size()))
+        self.regions.draw.setEnabled(self.prediction.layer is not None)
         self.chosen.emit()
+
+    def _on_draw(self) -> None:
+        prediction = self.prediction.layer
+        if prediction is not None:
+            self.regions.draw_over(prediction, layer_size(prediction)[0])
 
     def _on_all_others(self) -> None:
         same = self._same_size()

@@ -31,10 +31,13 @@ class LegendEntry:
         As the curve is drawn.
     text
         A place or a cube.
+    begins_row
+        Whether it stands below those before, as the first of another kind.
     """
 
     pen: QPen
     text: str
+    begins_row: bool = False
 
 
 class Legend(pg.GraphicsWidget):  # type: ignore[misc]
@@ -68,11 +71,7 @@ class Legend(pg.GraphicsWidget):  # type: ignore[misc]
         width
             In pixels, that they are wrapped to.
         """
-        look = (
-            [(entry.text, entry.pen) for entry in entries],
-            color,
-            width,
-        )
+        look = (tuple(entries), color, width)
         if look == self._look:
             return
         self._look = look
@@ -117,7 +116,7 @@ class Legend(pg.GraphicsWidget):  # type: ignore[misc]
         for entry in self._entries:
             text = metrics.elidedText(entry.text, Qt.TextElideMode.ElideMiddle, room)
             wide = _LINE + _GAP + metrics.horizontalAdvance(text)
-            if x and x + wide > self._width:
+            if x and (entry.begins_row or x + wide > self._width):
                 x, y = 0.0, y + self._row
             yield QPointF(x, y), entry, text
             x += wide + _BETWEEN

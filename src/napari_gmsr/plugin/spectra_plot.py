@@ -186,7 +186,10 @@ class SpectraPlot(ThemedPlot):
         text = self.colors.text
         cubes = {spectrum.rank: spectrum.cube for spectrum in self._spectra}
         if len(cubes) > 1:
-            entries += [LegendEntry(rank_pen(text, rank), cubes[rank]) for rank in sorted(cubes)]
+            entries += [
+                LegendEntry(rank_pen(text, rank), cubes[rank], begins_row=rank == 0)
+                for rank in sorted(cubes)
+            ]
         if any(spectrum.truth is not None for spectrum in self._spectra if spectrum.rank == 0):
             entries.append(LegendEntry(truth_pen(text), "truth"))
         self.legend.show_entries(entries, text, max(100, self.width() - 20))

@@ -12,14 +12,21 @@ __all__ = ["describe"]
 _LONGEST = 34
 
 
-def describe(spectra: Sequence[Spectrum]) -> str:
+def describe(spectra: Sequence[Spectrum], left_out: int = 0) -> str:
     """Return a place and the errors there, as rich text.
 
     Parameters
     ----------
     spectra
         Of the cubes drawn together, at one place; the prediction's first.
+    left_out
+        How many regions are too many to be drawn.
     """
+    few = f"{left_out:,} more regions are not drawn" if left_out else ""
+    return "<br>".join(part for part in (_at(spectra), few) if part)
+
+
+def _at(spectra: Sequence[Spectrum]) -> str:
     if not spectra:
         return ""
     first = spectra[0]

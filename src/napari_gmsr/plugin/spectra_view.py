@@ -108,9 +108,9 @@ class ViewChoice(QWidget):
         self.bands.setRange(3, _LARGEST_WINDOW)
         self.bands.setSingleStep(2)
         self.bands.setValue(7)
-        self.bands.setPrefix("over ")
         self.bands.setSuffix(" bands")
         self.bands.setToolTip("How many neighbouring bands each parabola is fitted to; odd.")
+        self.bands.setMinimumWidth(105)
         self.bands.hide()
         self.setFocusProxy(self.kind)  # for the mnemonic of the label beside
         layout = QHBoxLayout(self)

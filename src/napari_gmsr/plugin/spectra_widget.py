@@ -19,6 +19,7 @@ from napari_gmsr.plugin.band_cursor import BandCursor
 from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.pins import Pins
 from napari_gmsr.plugin.pixel_pointer import PixelPointer
+from napari_gmsr.plugin.regions import Regions
 from napari_gmsr.plugin.save_dialog import save_as
 from napari_gmsr.plugin.spectra_choices import SpectraChoices
 from napari_gmsr.plugin.spectra_plot import SpectraPlot
@@ -40,7 +41,7 @@ _NO_PIXEL = "Move the mouse over the picture to see a pixel's spectrum.\nClick t
 
 
 class SpectraWidget(QWidget):
-    """Spectra of the pixel under the mouse and of pinned pixels.
+    """Spectra of the pixel under the mouse, of pinned pixels and of drawn regions.
 
     Hovering previews a pixel's curves, a click pins them: the pin is a point of a layer of its own,
     and moving, recolouring or deleting the point does the same to the curves. With a truth, its
@@ -60,11 +61,13 @@ class SpectraWidget(QWidget):
         self._followed: list[Image] = []
         self._hovered: list[PixelSpectrum] = []
         self._pinned: list[PixelSpectrum] = []
+        self._region_was_last = False
 
         self.choices = SpectraChoices(viewer)
         self.plot = SpectraPlot(viewer)
         self.pins = Pins(viewer, self)
         self.pointer = PixelPointer(viewer, self)
+        self.regions = Regions(self)
         self._cursor = BandCursor(viewer, self)
         self.wavelength = WavelengthBox(self._cursor)
         self._hint = QLabel(_NO_CUBE)
@@ -82,6 +85,7 @@ class SpectraWidget(QWidget):
         self.pointer.left.connect(self._end_preview)
         self.pointer.clicked.connect(self._pin)
         self.pins.changed.connect(self._draw_pins)
+        self.regions.changed.connect(self._on_regions)
         self.save_csv.clicked.connect(self._on_save_csv)
         self.save_figure.clicked.connect(self._on_save_figure)
         self.clear.clicked.connect(self.pins.clear)
@@ -142,16 +146,21 @@ class SpectraWidget(QWidget):
         self.pointer.stop()
         self._cursor.stop()
         self.pins.stop()
+        self.regions.follow(None, None)
         self._follow([])
         super().hideEvent(event)
 
     def _follow(self, layers: list[Image]) -> None:
         """Redraw when the layers' numbers change, as they do while tiles arrive."""
         for layer in self._followed:
-            layer.events.data.disconnect(self._draw_pins)
+            layer.events.data.disconnect(self._on_data)
         self._followed = layers
         for layer in layers:
-            layer.events.data.connect(self._draw_pins)
+            layer.events.data.connect(self._on_data)
+
+    def _on_data(self, event: object = None) -> None:
+        self._draw_pins()
+        self.regions.refresh()
 
     def _on_band(self) -> None:
         self.plot.set_band(self._cursor.nm)
@@ -167,6 +176,7 @@ class SpectraWidget(QWidget):
             self.plot.set_label(sources.view.label)
         if self.isVisible():
             self._follow([] if sources is None else [source.layer for source in sources])
+            self.regions.follow(self.choices.regions.layer, sources)
         self._end_preview()
         self._draw_pins()
 
@@ -190,13 +200,14 @@ class SpectraWidget(QWidget):
             return
         # The curves first: napari takes its time to draw a point.
         self._pinned += spectra
+        self._region_was_last = False
         self._draw()
         viewport = self.plot.viewport()
         assert viewport is not None
         viewport.repaint()
         self.pins.add(self._sources.prediction, spectra[0].y, spectra[0].x)
 
-    def _draw_pins(self, event: object = None) -> None:
+    def _draw_pins(self) -> None:
         sources = self._sources
         self._pinned = []
         if sources is not None:
@@ -204,17 +215,23 @@ class SpectraWidget(QWidget):
                 self._pinned += sources.pixel(position, color)
         self._draw()
 
+    def _on_regions(self) -> None:
+        self._region_was_last = bool(self.regions.spectra)
+        self._draw()
+
     def _draw(self) -> None:
-        self.plot.draw(self._pinned)
+        self.plot.draw([*self._pinned, *self.regions.spectra])
         self._show_state()
 
     def _shown(self) -> list[Spectrum]:
-        """Return the spectra to speak of: under the mouse, or of the last place."""
+        """Return the spectra to speak of: under the mouse, or of the last pin or region."""
         if self._hovered:
             return list(self._hovered)
-        drawn = self.plot.spectra
+        regions: list[Spectrum] = list(self.regions.spectra)
+        by_region = bool(regions) and (self._region_was_last or not self._pinned)
+        drawn = regions if by_region else list[Spectrum](self._pinned)
         firsts = [index for index, spectrum in enumerate(drawn) if spectrum.rank == 0]
-        return list(drawn[firsts[-1] :]) if firsts else []
+        return drawn[firsts[-1] :] if firsts else []
 
     def _show_state(self) -> None:
         """Say what there is to see, and offer what can be done with it."""
@@ -222,7 +239,7 @@ class SpectraWidget(QWidget):
         shown = self._shown()
         if shown or self._sources is None:
             self._pages.setCurrentWidget(self.plot if shown else self._hint)
-        self.readout.setText(describe(shown))
+        self.readout.setText(describe(shown, self.regions.left_out))
         self.save_csv.setEnabled(bool(self.plot.spectra))
         self.save_figure.setEnabled(bool(self.plot.spectra))
         self.clear.setEnabled(len(self.pins) > 0)
