@@ -81,6 +81,17 @@ def test_a_network_of_other_bands(tmp_path: Path) -> None:
         train(on_pairs(folder), run=tmp_path / "run")
 
 
+def test_back_projection_through_a_response_that_is_not_known(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="camera") as caught:
+        train(on_pairs(pairs, loss={"back_projection": 1.0}), run=tmp_path / "run")
+    assert "camera" in caught.value.fix
+    named = on_pairs(pairs, loss={"back_projection": 1.0}, steps=1)
+    named = named.model_copy(
+        update={"dataset": named.dataset.model_copy(update={"camera": "srgb", "illuminant": "D65"})}
+    )
+    assert train(named, run=tmp_path / "named").reason == "done"
+
+
 def test_a_picture_smaller_than_the_patch(pairs: Path, tmp_path: Path) -> None:
     error = refused(pairs, tmp_path, patch=64)
     assert "32 x 32" in error.what

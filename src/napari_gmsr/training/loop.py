@@ -163,6 +163,12 @@ class Training:
         """Return what makes linear RGB of spectra, where the loss compares that."""
         if not self.config.loss.back_projection:
             return None
+        if not self.card.camera:
+            raise InputError(
+                "the loss compares back-projections, and the camera of the pictures is not known",
+                where="training configuration: loss.back_projection",
+                fix="Name the dataset's camera (dataset.camera), or leave this loss out.",
+            )
         matrix = rendering_matrix(self.card.camera, self.card.illuminant or None)
         return torch.from_numpy(matrix).to(self.processes.device, torch.float32)
 
