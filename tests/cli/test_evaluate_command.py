@@ -100,3 +100,31 @@ def test_a_truth_that_is_no_cube(refused, cubes, tmp_path):
     (tmp_path / "broken.mat").write_bytes(b"nothing of the kind")
     message = refused("evaluate", tmp_path / "near.npz", tmp_path / "broken.mat")
     assert str(tmp_path / "broken.mat") in message
+
+
+def test_stress_prints_a_table_json_or_csv_and_draws(command, cubes, checkpoint, tmp_path):
+    figure = tmp_path / "stress.png"
+    options = ("evaluate", tmp_path / "truth.npz", "--stress", "--model", checkpoint)
+    camera = ("--camera", "srgb", "--illuminant", "D65")
+    code, printed, err = command(*options, *camera, "--figure", figure)
+    assert code == 0
+    assert "truth through srgb under D65, by tiny" in printed
+    assert "metamers" in printed
+    assert "stress: " in err
+    assert figure.stat().st_size > 1000
+    code, printed, _ = command(*options, *camera, "--json")
+    report = json.loads(printed)
+    assert report["illuminant"] == "D65"
+    code, printed, _ = command(*options, *camera, "--csv")
+    assert printed.splitlines()[0] == "kind,level,rmse,sam_deg,mrae,ratio"
+    assert len(printed.splitlines()) == 1 + len(report["rows"])
+
+
+def test_one_cube_or_two(refused, cubes, checkpoint, tmp_path):
+    near, truth = tmp_path / "near.npz", tmp_path / "truth.npz"
+    assert "--stress" in refused("evaluate", near)
+    assert "one cube" in refused("evaluate", near, truth, "--stress")
+    (tmp_path / "there.png").write_bytes(b"")
+    assert "there.png" in refused(
+        "evaluate", truth, "--stress", "--model", checkpoint, "--figure", tmp_path / "there.png"
+    )

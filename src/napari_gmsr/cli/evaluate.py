@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gmsr.cli.console import Verbose
-from napari_gmsr.errors import InputError
+from napari_gmsr.cli.console import Verbose, progress
+from napari_gmsr.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from napari_gmsr.cube import SpectralCube
 
 __all__ = ["evaluate", "parse_bands"]
 
@@ -23,10 +26,17 @@ _MOST_BANDS = 10_000
 
 
 def evaluate(
-    cube: Annotated[Path, typer.Argument(metavar="CUBE", help="A reconstructed cube.")],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The measured cube.")],
+    cube: Annotated[
+        Path, typer.Argument(metavar="CUBE", help="A reconstructed cube; with --stress the truth.")
+    ],
+    truth: Annotated[
+        Path | None, typer.Argument(metavar="TRUTH", help="The measured cube.")
+    ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Also draw bands, spectra and error maps: .png .svg .pdf.")
+        Path | None,
+        typer.Option(
+            help="Also draw bands, spectra and error maps, or the stress report: .png .svg .pdf."
+        ),
     ] = None,
     variable: Annotated[
         str | None, typer.Option(help="The truth's variable, where its file holds several.")
@@ -43,19 +53,67 @@ def evaluate(
     common: Annotated[
         bool, typer.Option("--common-bands", help="Compare only the bands that both have.")
     ] = False,
+    under_stress: Annotated[
+        bool,
+        typer.Option(
+            "--stress",
+            help="Take pictures of a measured cube that get worse, and reconstruct each.",
+        ),
+    ] = False,
+    model: Annotated[str, typer.Option(help="With --stress: the model to try.")] = "photo",
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="With --stress: a camera's name, CSV or npz; by default the model's own."
+        ),
+    ] = None,
+    illuminant: Annotated[
+        str | None, typer.Option(help="With --camera: the light, such as D65.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --stress: print CSV.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing figure.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare a cube with the truth: error metrics, the paper's and the standard ones."""
+    """Compare a cube with the truth: error metrics, the paper's and the standard ones.
+
+    With --stress one cube is given, a measured one: pictures of it are taken with other exposures,
+    noise, JPEG and white balance, and the table says what becomes of the reconstruction.
+    """
+    bands = None if wavelengths is None else parse_bands(wavelengths)
+    if under_stress:
+        if truth is not None:
+            raise InputError(
+                "--stress takes one cube, a measured one",
+                where=truth,
+                fix="Give the measured cube alone, and the model to try with --model.",
+            )
+        from napari_gmsr.io import read_cube
+
+        measured = read_cube(cube, variable=variable, wavelengths_nm=bands, scale=scale)
+        _stress(
+            measured,
+            model,
+            camera,
+            illuminant,
+            figure,
+            form="json" if as_json else "csv" if as_csv else "text",
+            overwrite=overwrite,
+        )
+        return
+    if truth is None:
+        raise InputError(
+            "there is nothing to compare the cube with",
+            where=cube,
+            fix="Give the measured cube too, or a measured cube alone with --stress.",
+        )
     from napari_gmsr.evaluate import common_bands, comparison_figure, save_figure
     from napari_gmsr.evaluate import evaluate as compare
     from napari_gmsr.io import read_cube
 
     prediction = read_cube(cube)
-    bands = None if wavelengths is None else parse_bands(wavelengths)
     measured = read_cube(truth, variable=variable, wavelengths_nm=bands, scale=scale)
     # An error, as well as the table, is to name the files, not what the cubes in them are called.
     named = replace(prediction, name=str(cube)), replace(measured, name=str(truth))
@@ -66,6 +124,35 @@ def evaluate(
         drawn = comparison_figure(None, replace(named[0], name=prediction.name), named[1])
         save_figure(drawn, figure, overwrite=overwrite)
     print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())
+
+
+def _stress(
+    measured: SpectralCube,
+    model: str,
+    camera: str | None,
+    illuminant: str | None,
+    figure: Path | None,
+    *,
+    form: str,
+    overwrite: bool,
+) -> None:
+    """Make a stress report, print it, and draw it where that is asked for."""
+    from napari_gmsr.evaluate import save_figure
+    from napari_gmsr.trust import stress, stress_figure
+
+    if figure is not None and os.path.lexists(figure) and not overwrite:
+        # Noticed before the work, not after.
+        raise OutputError(
+            "this file exists", where=figure, fix="Give another name, or --overwrite."
+        )
+    with progress("stress") as show:
+        report = stress(measured, model, camera, illuminant, progress=show)
+    if figure is not None:
+        save_figure(stress_figure(report), figure, overwrite=overwrite)
+    if form == "json":
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        print(report.to_csv().rstrip() if form == "csv" else report.to_text())
 
 
 def parse_bands(text: str) -> npt.NDArray[np.float64]:

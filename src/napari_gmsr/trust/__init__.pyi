@@ -5,4 +5,8 @@ from .picture_check import Finding as Finding
 from .picture_check import check_picture as check_picture
 from .reprojection import Reprojection as Reprojection
 from .reprojection import reproject as reproject
+from .stress import StressReport as StressReport
+from .stress import StressRow as StressRow
+from .stress import stress as stress
+from .stress import stress_figure as stress_figure
 from .uncertainty import uncertainty as uncertainty
