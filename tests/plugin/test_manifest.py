@@ -12,7 +12,7 @@ from npe2 import PluginManager, PluginManifest
 import napari_gmsr
 
 ROOT = Path(__file__).parents[2]
-WIDGETS = ["Reconstruct", "Spectra", "Error maps", "Colours", "Train"]
+WIDGETS = ["Reconstruct", "Spectra", "Error maps", "Colours", "Train", "Figure"]
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_gmsr.errors import InputError
+import numpy as np
+
+from napari_gmsr.errors import InputError, OutputError
 from napari_gmsr.image import RGBImage
+from napari_gmsr.io.atomic import atomic_output
 from napari_gmsr.io.reading import existing_file, reading
 from napari_gmsr.io.samples import to_rgb
 from napari_gmsr.io.suffixes import PILLOW_PICTURES, TIFF, supported_suffixes
 
-__all__ = ["read_rgb"]
+__all__ = ["read_rgb", "write_rgb"]
 
 
 def read_rgb(path: str | Path) -> RGBImage:
@@ -67,3 +70,47 @@ def read_rgb(path: str | Path) -> RGBImage:
             fix=f"Give one of {' '.join(supported_suffixes('rgb'))}.",
         )
     return to_rgb(source, samples)
+
+
+def write_rgb(rgb: RGBImage, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a picture as TIFF; `read_rgb` gives back its numbers, bit for bit.
+
+    Samples that came from 8 or 16 bits and are sRGB are written so. All others are float32, which
+    `read_rgb` takes for linear: say ``dataclasses.replace(rgb, encoding="srgb")`` where they are
+    not.
+
+    Parameters
+    ----------
+    rgb
+        What to write.
+    path
+        ``.tif`` or ``.tiff``.
+    overwrite
+        Replace what has that name; otherwise an existing name is an error.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        Where the suffix is another, or the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in TIFF:
+        raise OutputError(
+            f"no picture is written as '{target.suffix}'", where=target, fix="Name it .tif."
+        )
+    import tifffile
+
+    samples: np.ndarray = rgb.data
+    if rgb.bit_depth in (8, 16) and rgb.encoding == "srgb":
+        full_scale = np.float32(2**rgb.bit_depth - 1)
+        whole = np.rint(rgb.data * full_scale).astype(f"uint{rgb.bit_depth}")
+        if np.array_equal(whole.astype(np.float32) / full_scale, rgb.data):
+            samples = whole
+    with atomic_output(target, overwrite=overwrite) as temporary:
+        tifffile.imwrite(temporary, samples, photometric="rgb")
+    return target

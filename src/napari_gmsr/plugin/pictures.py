@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_gmsr.errors import InputError
 from napari_gmsr.image import Encoding, RGBImage, as_rgb_image
+from napari_gmsr.plugin.layer_files import layer_file
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -32,6 +34,8 @@ class LayerPicture:
         The layer's, for y and x, so that the cube can lie on it.
     notes
         What the user should know, one sentence each.
+    file
+        What the layer was opened from; it need not hold these pixels any more.
     """
 
     array: Any
@@ -39,6 +43,7 @@ class LayerPicture:
     scale: tuple[float, float] = (1.0, 1.0)
     translate: tuple[float, float] = (0.0, 0.0)
     notes: tuple[str, ...] = ()
+    file: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -109,4 +114,4 @@ def picture_of_layer(layer: Image, dims: Dims) -> LayerPicture:
         shown = ", ".join(map(str, index))
         notes = (f"Of the stack of {int(np.prod(leading))} pictures, number {shown} was taken.",)
     scale, translate = ((float(v[-2]), float(v[-1])) for v in (layer.scale, layer.translate))
-    return LayerPicture(array, layer.name, scale, translate, notes)
+    return LayerPicture(array, layer.name, scale, translate, notes, layer_file(layer))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QMainWindow,
@@ -31,6 +33,7 @@ from napari_gmsr.jobs import (
     Settings,
 )
 from napari_gmsr.plugin.band_readout import BandReadout
+from napari_gmsr.plugin.checkpoint_choice import CheckpointChoice
 from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
@@ -42,7 +45,9 @@ from napari_gmsr.plugin.reconstruct_texts import (
     plan_sentence,
 )
 from napari_gmsr.plugin.reconstruction import ReconstructionController
-from napari_gmsr.weights import list_models
+from napari_gmsr.plugin.settings import read_controls, write_controls
+from napari_gmsr.plugin.share_copy import RunCopy, RunToCopy
+from napari_gmsr.plugin.share_texts import RunText
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -74,8 +79,7 @@ class ReconstructWidget(QWidget):
 
         self.picture = PictureComboBox(napari_viewer)
         self.picture.setToolTip("The RGB layer to reconstruct.")
-        self.model = ElidingComboBox()
-        self.model.setToolTip("The checkpoint: what the network was trained for.")
+        self.model = CheckpointChoice()
         self.card = Explanation("What the chosen checkpoint is for.")
         self.mode = ElidingComboBox()
         self.mode.setToolTip("Whether the network sees the whole picture or tiles of it.")
@@ -98,6 +102,7 @@ class ReconstructWidget(QWidget):
         self.run = QPushButton("Run")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop the run under way; no layer is added.")
+        self.copy = RunCopy(self._run_to_copy)
         self.bar = QProgressBar()
         self.bar.setToolTip("Tiles that are done.")
         self.status = Explanation("How the last run went.")
@@ -109,15 +114,14 @@ class ReconstructWidget(QWidget):
         self._ask_timer.setSingleShot(True)
         self._ask_timer.setInterval(_PREFLIGHT_DELAY_MS)
         self._ask_timer.timeout.connect(self._ask)
-        self._list_models()
         self.picture.chosen.connect(self._on_picture_chosen)
-        self.model.activated.connect(self._on_model_chosen)
+        self.model.chosen.connect(self._on_model_chosen)
         self.mode.currentIndexChanged.connect(self._ask_soon)
         self.device.currentIndexChanged.connect(self._ask_soon)
         self.ensemble.toggled.connect(self._ask_soon)
         self.run.clicked.connect(self._on_run)
         self.cancel.clicked.connect(self._on_cancel)
-        self._update_buttons()
+        self._show_card()
 
     # -- what is chosen
 
@@ -130,7 +134,7 @@ class ReconstructWidget(QWidget):
     def settings(self) -> Settings:
         """How to reconstruct."""
         return Settings(
-            model=self.model.currentData(),
+            model=self.model.checkpoint or "",
             mode=self.mode.currentData(),
             device=self.device.currentData(),
             ensemble=self.ensemble.isChecked(),
@@ -155,13 +159,26 @@ class ReconstructWidget(QWidget):
 
     def choose_checkpoint(self, path: str | Path) -> None:
         """Offer a checkpoint file, and choose it."""
-        index = self.model.findData(str(path))
-        if index < 0:
-            index = self.model.count() - 1
-            self.model.insertItem(index, Path(path).name, str(path))
-            self.model.setItemData(index, str(path), Qt.ItemDataRole.ToolTipRole)
-        self.model.setCurrentIndex(index)
-        self._on_model_chosen()
+        self.model.choose(path)
+
+    def saved_settings(self) -> dict[str, Any]:
+        """See :class:`.KeepsSettings`."""
+        return {"model": self.model.checkpoint, **read_controls(self._controls())}
+
+    def restore_settings(self, saved: Mapping[str, Any]) -> None:
+        """See :class:`.KeepsSettings`."""
+        model = saved.get("model")
+        if isinstance(model, str):
+            self.model.choose(model)
+        write_controls(self._controls(), saved)
+
+    def _controls(self) -> dict[str, QWidget]:
+        return {
+            "picture": self.picture,
+            "mode": self.mode,
+            "device": self.device,
+            "ensemble": self.ensemble,
+        }
 
     # -- Qt's events
 
@@ -172,45 +189,19 @@ class ReconstructWidget(QWidget):
             self._on_started(self.controller.picture)
         self._ask_soon()
 
-    # -- the lists
-
-    def _list_models(self) -> None:
-        try:
-            cards = list_models()
-        except GMSRError as error:
-            show_error(str(error))
-            cards = []
-        for card in cards:
-            self.model.addItem(card.name, card.name)
-            self.model.setItemData(
-                self.model.count() - 1, card.summary, Qt.ItemDataRole.ToolTipRole
-            )
-        self.model.addItem("From file…", None)
-        self._cards = {card.name: card for card in cards}
-        self._model_before = self.model.currentIndex()
-        self._show_card()
+    # -- what is chosen, shown
 
     def _on_picture_chosen(self) -> None:
         self._update_buttons()
         self._ask_soon()
 
     def _on_model_chosen(self) -> None:
-        if self.model.currentData() is None:
-            self.model.setCurrentIndex(self._model_before)
-            path, _ = QFileDialog.getOpenFileName(
-                self, "Choose a checkpoint", "", "Checkpoints (*.safetensors *.pth *.pt *.ckpt)"
-            )
-            if path:
-                self.choose_checkpoint(path)
-            return
-        self._model_before = self.model.currentIndex()
         self._show_card()
         self._ask_soon()
 
     def _show_card(self) -> None:
-        model = self.model.currentData()
-        card = self._cards.get(model)
-        if model is None:
+        card = self.model.card
+        if self.model.checkpoint is None:
             self.card.setText("No checkpoint is installed: choose a file.")
         elif card is None:
             self.card.setText("Reading the checkpoint…")
@@ -224,11 +215,11 @@ class ReconstructWidget(QWidget):
     def _ask_soon(self) -> None:
         self._preflight = None
         self.plan.setText("")
-        if self.model.currentData() is not None and self.isVisible():
+        if self.model.checkpoint is not None and self.isVisible():
             self._ask_timer.start()
 
     def _ask(self) -> None:
-        if self.model.currentData() is None:
+        if self.model.checkpoint is None:
             return
         layer = self.layer
         shape = None if layer is None else picture_of_layer(layer, self._viewer.dims).shape
@@ -244,7 +235,7 @@ class ReconstructWidget(QWidget):
         elif isinstance(end, Failed):
             self.plan.setText("")
             self.device_reason.setText("")
-            if self.model.currentData() not in self._cards:
+            if self.model.card is None:
                 self.card.setText(str(end.error))
             else:
                 self.device_reason.setText(str(end.error))
@@ -252,7 +243,7 @@ class ReconstructWidget(QWidget):
 
     def _show_preflight(self, preflight: Preflight) -> None:
         self._preflight = preflight
-        self._cards[self.model.currentData()] = preflight.card
+        self.model.learn(preflight.card)
         self._show_card()
         for device, name in preflight.devices.items():
             if self.device.findData(device) < 0:
@@ -267,7 +258,7 @@ class ReconstructWidget(QWidget):
     # -- the run
 
     def _on_run(self) -> None:
-        layer, card = self.layer, self._cards.get(self.model.currentData())
+        layer, card = self.layer, self.model.card
         if layer is None or card is None:
             return
         try:
@@ -276,6 +267,20 @@ class ReconstructWidget(QWidget):
             show_error(str(error))
             return
         self.controller.start(picture, self.settings, card.encoding)
+
+    def _run_to_copy(self) -> RunToCopy | None:
+        """Return the last run, or where picture or settings are others now, the next."""
+        layer, card, settings = self.layer, self.model.card, self.settings
+        if layer is None or card is None:
+            return None
+        picture = picture_of_layer(layer, self._viewer.dims)
+        last = self.controller.last
+        if last is not None and last.settings == settings and last.picture.array is picture.array:
+            return RunToCopy(last.picture, last.float_encoding, last.text)
+        known = self._preflight
+        if known is not None and known.mode:
+            settings = replace(settings, mode=known.mode, device=known.device, engine=known.engine)
+        return RunToCopy(picture, card.encoding, partial(RunText, settings=settings))
 
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
@@ -315,6 +320,7 @@ class ReconstructWidget(QWidget):
         self.run.setEnabled(not running and not why_not)
         self.run.setToolTip(why_not or "Reconstruct the picture; the cube appears as a layer.")
         self.cancel.setEnabled(running)
+        self.copy.setEnabled(not why_not)
         self.bar.setVisible(running)
 
     def _why_not(self) -> str:
@@ -324,7 +330,7 @@ class ReconstructWidget(QWidget):
                 if len(self._viewer.layers)
                 else "Open a picture first: drag it into the window, or File > Open Sample."
             )
-        if self._cards.get(self.model.currentData()) is None:
+        if self.model.card is None:
             return "Choose a checkpoint first."
         return ""
 
@@ -346,6 +352,7 @@ class ReconstructWidget(QWidget):
         rows = ScrollingBody(self).rows
         rows.addLayout(form)
         rows.addLayout(buttons)
+        rows.addWidget(self.copy)
         rows.addWidget(self.bar)
         rows.addWidget(self.status)
         rows.addWidget(self.notes)

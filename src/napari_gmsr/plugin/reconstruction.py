@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -31,6 +32,7 @@ from napari_gmsr.jobs import (
 from napari_gmsr.plugin.inbox import Inbox
 from napari_gmsr.plugin.layers import add_cube, cube_layers, is_comparable, layer_wavelengths
 from napari_gmsr.plugin.pictures import LayerPicture
+from napari_gmsr.plugin.share_texts import RunText
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -232,6 +234,10 @@ class LastRun:
     settings: Settings
     float_encoding: Encoding
     provenance: Mapping[str, Any]
+
+    def text(self, file: Path, encoding: Encoding | None) -> RunText:
+        """Write it down as :class:`.RunText`, for the file that holds the picture."""
+        return RunText.of_run(file, encoding, self.settings, self.provenance)
 
 
 @dataclass(frozen=True)

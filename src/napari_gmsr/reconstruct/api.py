@@ -23,6 +23,7 @@ from napari_gmsr.color import match_encoding
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import CheckpointError, OutputError
 from napari_gmsr.image import RGBImage, as_rgb_image
+from napari_gmsr.io.references import fingerprint
 from napari_gmsr.networks import network_engine
 from napari_gmsr.reconstruct.costs import has_engines
 from napari_gmsr.reconstruct.devices import (
@@ -111,8 +112,8 @@ def reconstruct(
         Where ``cancel`` said so.
     """
     model = model if isinstance(model, Model) else load_model(model)
-    picture = as_rgb_image(rgb, float_encoding=model.card.encoding)
-    picture, notes = match_encoding(picture, model.card.encoding)
+    given = as_rgb_image(rgb, float_encoding=model.card.encoding)
+    picture, notes = match_encoding(given, model.card.encoding)
     where, why_device = choose_device(device)
     chosen = network_engine(model.network, where, engine)
     plan_tiles = partial(
@@ -158,6 +159,8 @@ def reconstruct(
 
     provenance: dict[str, Any] = {
         "picture": picture.name,
+        "picture_sha256": fingerprint(given),
+        "encoding": given.encoding,
         "model": model.name,
         "checkpoint_sha256": model.sha256,
         "mode": plan_.mode,
