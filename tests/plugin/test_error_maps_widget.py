@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import dask.array
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -11,9 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_gmsr.cube import SpectralCube
-from napari_gmsr.errors import GMSRError, OutOfMemoryError
 from napari_gmsr.evaluate import error_map, evaluate
-from napari_gmsr.plugin import error_layers
 from napari_gmsr.plugin.error_maps_widget import ErrorMapsWidget
 from napari_gmsr.plugin.layers import add_cube
 from napari_gmsr.plugin.pins import Pins
@@ -91,6 +90,44 @@ def test_several_predictions_share_one_scale_in_the_grid(viewer, widget, qtbot):
     assert viewer.canvas.grid.enabled
     widget._grid.click()
     assert not viewer.canvas.grid.enabled
+
+
+def test_the_scale_stays_one_when_the_user_changes_it(viewer, widget, qtbot):
+    several_maps(viewer, widget, qtbot)
+    photo, rootpoly = maps(viewer)
+    photo.contrast_limits = (0, 0.05)
+    assert rootpoly.contrast_limits == [0, 0.05]
+    rootpoly.colormap = "inferno"
+    assert photo.colormap.name == "inferno"
+
+
+@pytest.mark.parametrize("order", [slice(None), [*range(10, 31), *range(10)]], ids=["", "unsorted"])
+def test_lazy_cubes_are_mapped_band_by_band(viewer, widget, qtbot, order):
+    for cube in (TRUTH, PHOTO):
+        viewer.add_image(
+            dask.array.from_array(cube.data[order], chunks=(1, 16, 20)),
+            name=cube.name,
+            contrast_limits=(0, 1),
+            metadata={"wavelengths_nm": cube.wavelengths_nm[order].tolist()},
+        )
+    widget._bands.setCurrentIndex(1)
+    viewer.dims.set_current_step(0, 4)
+    show(widget, qtbot)
+    (layer,) = maps(viewer)
+    nm = TRUTH.wavelengths_nm[order][4]
+    np.testing.assert_allclose(layer.data, error_map(PHOTO, TRUTH, "rmse", nm), rtol=1e-6)
+
+
+def test_a_lost_band_is_no_reason_against_the_others(viewer, widget, qtbot):
+    broken = PHOTO.data.copy()
+    broken[3] = np.nan
+    add_cube(viewer, TRUTH)
+    add_cube(viewer, SpectralCube(broken, name="broken"))
+    widget._bands.setCurrentIndex(1)
+    viewer.dims.set_current_step(0, 5)
+    show(widget, qtbot)
+    (layer,) = maps(viewer)
+    np.testing.assert_array_equal(layer.data, error_map(PHOTO, TRUTH, "rmse", 450))
 
 
 def several_maps(viewer, widget, qtbot):
@@ -238,20 +275,21 @@ def test_layers_that_disappear_are_no_trouble(viewer, widget, qtbot):
     assert notification_manager.records == []
 
 
-@pytest.mark.parametrize(
-    ("raised", "becomes"),
-    [(RuntimeError("CUDA says no"), GMSRError), (MemoryError(), OutOfMemoryError)],
-)
-def test_nothing_but_our_errors_leaves_a_worker(monkeypatch, raised, becomes):
+def test_whatever_fails_in_a_worker_is_told(viewer, widget, qtbot, monkeypatch):
     def fail(*args):
-        raise raised
+        raise RuntimeError("out of luck")
 
     # The package's attribute of this name is the function; the room is the module.
     monkeypatch.setattr(import_module("napari_gmsr.evaluate"), "error_map", fail)
-    request = error_layers.MapRequest((PHOTO,), TRUTH, "rmse")
-    with pytest.raises(becomes) as caught:
-        error_layers.compute_maps(request)
-    assert caught.value.fix
+    add_cube(viewer, TRUTH)
+    add_cube(viewer, PHOTO)
+    show(widget, qtbot)
+    assert "comparing the cubes failed: RuntimeError: out of luck" in str(
+        notification_manager.records[-1].message
+    )
+    monkeypatch.undo()
+    show(widget, qtbot)
+    assert len(maps(viewer)) == 1
 
 
 def test_equal_cubes_have_a_scale_too(viewer, widget, qtbot):

@@ -15,3 +15,5 @@ from .maps import error_map as error_map
 from .metrics import evaluate as evaluate
 from .pairs import common_bands as common_bands
 from .points import representative_points as representative_points
+from .worst import band_errors as band_errors
+from .worst import worst_pixel as worst_pixel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari.layers import Image
 
 from napari_gmsr.cube import SpectralCube
-from napari_gmsr.errors import GMSRError, OutOfMemoryError
+from napari_gmsr.plugin.layers import LayerCube
 from napari_gmsr.plugin.pins import is_pins_layer
 
 if TYPE_CHECKING:
@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 
     from napari_gmsr.evaluate import Evaluation
 
-__all__ = ["ErrorMaps", "MapRequest", "compute_evaluations", "compute_maps", "show_maps"]
+__all__ = [
+    "TITLES",
+    "ErrorMaps",
+    "MapRequest",
+    "compute_evaluations",
+    "compute_maps",
+    "show_maps",
+]
 
 Metric = Literal["rmse", "sam", "mrae"]
 
-_TITLES: dict[str, str] = {"rmse": "RMSE", "sam": "SAM (°)", "mrae": "MRAE"}
+TITLES: dict[str, str] = {"rmse": "RMSE", "sam": "SAM (°)", "mrae": "MRAE"}
 _MARK = "napari_gmsr_error_map"
+_LINKED = ("colormap", "contrast_limits", "gamma")
 _HIGHLIGHTS = 99.5
 """Percentile of the errors that is drawn in full red: one broken pixel must not blacken a map."""
 _SAMPLE = 128
@@ -38,7 +46,7 @@ class MapRequest:
     Parameters
     ----------
     predictions
-        The cubes to judge.
+        The cubes to judge; of these and the truth only what is needed is read.
     truth
         What they should be.
     metric
@@ -47,8 +55,8 @@ class MapRequest:
         One band, in nm; ``None`` for all.
     """
 
-    predictions: tuple[SpectralCube, ...]
-    truth: SpectralCube
+    predictions: tuple[LayerCube, ...]
+    truth: LayerCube
     metric: Metric
     band_nm: float | None = None
 
@@ -76,38 +84,31 @@ def compute_maps(request: MapRequest, limit: float | None = None) -> ErrorMaps:
 
     Raises
     ------
-    GMSRError
-        Where the cubes do not fit together or memory runs out. Nothing else leaves this function: a
-        RuntimeError would vanish in a worker.
+    InputError
+        Where the cubes do not fit together, or hold NaN.
     """
     from napari_gmsr.evaluate import error_map
 
-    try:
-        maps = tuple(
-            error_map(cube, request.truth, request.metric, request.band_nm)
-            for cube in request.predictions
-        )
-        return ErrorMaps(maps, _limit(request, maps) if limit is None else limit)
-    except Exception as error:
-        raise _named(error) from error
+    # Two bands of one wavelength, give or take: each is read by what its own cube calls it.
+    truth = request.truth.read(request.band_nm)
+    maps = tuple(
+        error_map(cube.read(request.band_nm), truth, request.metric) for cube in request.predictions
+    )
+    return ErrorMaps(maps, _limit(request, maps) if limit is None else limit)
 
 
-def compute_evaluations(
-    predictions: Sequence[SpectralCube], truth: SpectralCube
-) -> list[Evaluation]:
+def compute_evaluations(predictions: Sequence[LayerCube], truth: LayerCube) -> list[Evaluation]:
     """Compute both metric sets of each prediction.
 
     Raises
     ------
-    GMSRError
+    InputError
         As :func:`compute_maps`.
     """
     from napari_gmsr.evaluate import evaluate
 
-    try:
-        return [evaluate(cube, truth) for cube in predictions]
-    except Exception as error:
-        raise _named(error) from error
+    reference = truth.read()
+    return [evaluate(cube.read(), reference) for cube in predictions]
 
 
 def show_maps(
@@ -148,8 +149,10 @@ def show_maps(
             viewer.layers.insert(_below_pins(viewer), layer)
         else:
             layer.data = values
-        _style(layer, f"{prediction.name} {_TITLES[metric]}", result.limit)
+        _style(layer, f"{prediction.name} {TITLES[metric]}", result.limit)
         layers.append(layer)
+    if len(layers) > 1:  # one scale, also when the user changes it
+        viewer.layers.link_layers(layers, _LINKED)
     viewer.layers.selection = selected or {layers[-1]}
     return layers
 
@@ -185,31 +188,22 @@ def _limit(request: MapRequest, maps: Sequence[npt.NDArray[np.float32]]) -> floa
 
         truth = _thinned(request.truth)
         maps = [
-            error_map(_thinned(cube), truth, request.metric, float(nm))
-            for cube in request.predictions
+            error_map(cube, truth, request.metric, float(nm))
+            for cube in map(_thinned, request.predictions)
             for nm in cube.wavelengths_nm
-        ]
+            if _is_finite(cube, truth, float(nm))
+        ] or maps
     limit = max(float(np.percentile(values, _HIGHLIGHTS)) for values in maps)
     # Two equal cubes have no error at all, and a colour scale needs a width.
     return limit if limit > 0 else 1.0
 
 
-def _thinned(cube: SpectralCube) -> SpectralCube:
-    _, height, width = cube.shape
-    rows, columns = (slice(None, None, max(1, side // _SAMPLE)) for side in (height, width))
-    return SpectralCube(cube.data[:, rows, columns], cube.wavelengths_nm, cube.name)
+def _thinned(cube: LayerCube) -> SpectralCube:
+    steps = (max(1, side // _SAMPLE) for side in cube.array.shape[1:])
+    rows, columns = (slice(None, None, step) for step in steps)
+    return replace(cube, array=cube.array[:, rows, columns]).read()
 
 
-def _named(error: Exception) -> GMSRError:
-    """Return an error of our own for any that a computation may raise."""
-    if isinstance(error, GMSRError):
-        return error
-    if isinstance(error, MemoryError):
-        return OutOfMemoryError(
-            "memory ran out while comparing the cubes",
-            fix="Compare fewer or smaller cubes at once.",
-        )
-    return GMSRError(
-        f"comparing the cubes failed: {type(error).__name__}: {error}",
-        fix="Please report this with the two cubes' shapes and wavelengths.",
-    )
+def _is_finite(cube: SpectralCube, truth: SpectralCube, nm: float) -> bool:
+    """Say whether a band can be compared: one lost band is no reason against the others."""
+    return bool(np.isfinite(cube.band(nm)).all() and np.isfinite(truth.band(nm)).all())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.qt.threading import create_worker
 from napari.utils import notifications
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
@@ -19,18 +18,21 @@ from superqt.utils import qthrottled
 from napari_gmsr.errors import GMSRError, InputError
 from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.error_layers import (
+    TITLES,
     ErrorMaps,
     MapRequest,
     compute_evaluations,
     compute_maps,
     show_maps,
 )
+from napari_gmsr.plugin.finder import JudgedCube, WorstFinder
+from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox, CubeList
 from napari_gmsr.plugin.layers import (
     check_comparable,
-    cube_from_layer,
     current_band,
     is_comparable,
+    layer_cube,
     layer_wavelengths,
 )
 from napari_gmsr.plugin.metric_tables import MetricTables
@@ -75,10 +77,6 @@ class ErrorMapsWidget(QWidget):
         self._map_layers: list[Image] = []
         self._limits: dict[tuple[object, ...], float] = {}
         self._side_by_side = SideBySide(viewer)
-        self._running = False
-        self._stale = False
-        self._evaluating = False
-        self._to_evaluate: MapRequest | None = None
 
         self._predictions = CubeList(viewer)
         self._truth = CubeComboBox(viewer, truth=True, fits=self._fits)
@@ -87,7 +85,10 @@ class ErrorMapsWidget(QWidget):
         self._grid = QCheckBox("&Side by side")
         self._show = QPushButton("Show &error maps")
         self._state = QLabel()
+        self._finder = WorstFinder(viewer)
         self._tables = MetricTables()
+        self._maps_worker = LatestWorker("comparing the cubes", self)
+        self._tables_worker = LatestWorker("computing the metrics", self)
         self._follow_soon = qthrottled(self._update_maps, timeout=_FOLLOW_MS, parent=self)
         self._lay_out()
 
@@ -98,12 +99,16 @@ class ErrorMapsWidget(QWidget):
         self._bands.currentIndexChanged.connect(self._update_maps)
         self._grid.toggled.connect(self._on_grid)
         self._show.clicked.connect(self._on_show)
+        self._maps_worker.done.connect(self._on_maps)
+        self._maps_worker.failed.connect(self._on_no_maps)
+        self._tables_worker.done.connect(self._on_evaluations)
+        self._tables_worker.failed.connect(self._on_no_evaluations)
         self._on_choice()
 
     @property
     def busy(self) -> bool:
-        """Whether maps or tables are being computed."""
-        return self._running or self._evaluating
+        """Whether maps, tables or the worst band are being computed."""
+        return self._maps_worker.busy or self._tables_worker.busy or self._finder.busy
 
     def _lay_out(self) -> None:
         self._predictions.setToolTip("The cubes to judge; tick several to compare them.")
@@ -134,6 +139,7 @@ class ErrorMapsWidget(QWidget):
         rows.addLayout(form)
         rows.addWidget(self._show)
         rows.addWidget(self._state)
+        rows.addWidget(self._finder)
         rows.addWidget(self._tables)
         rows.addStretch(1)
 
@@ -188,8 +194,8 @@ class ErrorMapsWidget(QWidget):
                     where=layers[0].name,
                     fix="Move the slider, or choose all bands.",
                 )
-        cubes = tuple(cube_from_layer(layer) for layer in layers)
-        return MapRequest(cubes, cube_from_layer(truth), self._metric.currentData(), band_nm)
+        cubes = tuple(layer_cube(layer) for layer in layers)
+        return MapRequest(cubes, layer_cube(truth), self._metric.currentData(), band_nm)
 
     # -- slots ---------------------------------------------------------------------------------
 
@@ -226,8 +232,10 @@ class ErrorMapsWidget(QWidget):
     def _on_removed(self, event: object = None) -> None:
         before = len(self._map_layers)
         self._map_layers = [layer for layer in self._map_layers if layer in self._viewer.layers]
-        if before > len(self._map_layers) == 0:
-            self._side_by_side.end()
+        if before > len(self._map_layers):
+            self._finder.set_judged([])
+            if not self._map_layers:
+                self._side_by_side.end()
 
     def _on_grid(self, enabled: bool) -> None:
         if not enabled:
@@ -262,28 +270,16 @@ class ErrorMapsWidget(QWidget):
 
     def _compute(self, request: MapRequest) -> None:
         """Compute maps in a worker; while one runs, only the latest wish is remembered."""
-        if self._running:
-            self._stale = True
-            return
-        self._running = True
-        self._stale = False
-        layers = self._layers()
-        key = (*map(id, layers), id(self._truth.layer), request.metric, request.band_nm is None)
-        create_worker(
-            _with_context,
-            request,
-            self._limits.get(key),
-            (layers, key),
-            _ignore_errors=True,
-            _connect={"returned": self._on_maps, "errored": self._on_error},
-        )
+        layers, truth = self._layers(), self._truth.layer
+        key = (*map(id, layers), id(truth), request.metric, request.band_nm is None)
+        context = (layers, truth, key)
+        self._maps_worker.ask(_with_context, request, self._limits.get(key), context)
         self._say("Comparing …")
 
     def _on_maps(
-        self, outcome: tuple[MapRequest, ErrorMaps, tuple[list[Image], tuple[object, ...]]]
+        self, outcome: tuple[MapRequest, ErrorMaps, tuple[list[Image], Image, tuple[object, ...]]]
     ) -> None:
-        request, result, (layers, key) = outcome
-        self._running = False
+        request, result, (layers, truth, key) = outcome
         self._limits[key] = result.limit
         kept = [i for i, layer in enumerate(layers) if layer in self._viewer.layers]
         before = len(self._map_layers)
@@ -294,51 +290,37 @@ class ErrorMapsWidget(QWidget):
                 request.metric,
                 ErrorMaps(tuple(result.maps[i] for i in kept), result.limit),
             )
+            self._judge([layers[i] for i in kept], truth, request)
         if len(self._map_layers) > max(1, before) and self._grid.isChecked():
             self._side_by_side.show(self._map_layers)
         where = "all bands" if request.band_nm is None else f"{request.band_nm:.4g} nm"
         self._say(f"Blue is no error, red is {result.limit:.3g} or more, at {where}.")
-        if self._stale:
-            self._update_maps()
 
-    def _evaluate(self, request: MapRequest) -> None:
-        """Compute both metric sets in a worker; one at a time, so that maps need not queue."""
-        self._tables.setEnabled(False)
-        if self._evaluating:
-            self._to_evaluate = request
-            return
-        self._evaluating = True
-        create_worker(
-            compute_evaluations,
-            request.predictions,
-            request.truth,
-            _progress={"desc": "Metrics"},
-            _ignore_errors=True,
-            _connect={
-                "returned": self._on_evaluations,
-                "errored": self._on_evaluation_error,
-                "finished": self._on_evaluated,
-            },
+    def _judge(self, layers: list[Image], truth: Image, request: MapRequest) -> None:
+        """Have the maps that are shown searched for what is worst."""
+        title = TITLES[request.metric]
+        one_band = request.band_nm is not None
+        self._finder.set_judged(
+            JudgedCube(layer, truth, errors, title, one_band)
+            for layer, errors in zip(layers, self._map_layers, strict=True)
         )
 
+    def _evaluate(self, request: MapRequest) -> None:
+        """Compute both metric sets in a worker of their own, so that maps need not queue."""
+        self._tables.setEnabled(False)
+        self._tables_worker.ask(compute_evaluations, request.predictions, request.truth)
+
     def _on_evaluations(self, evaluations: list[Evaluation]) -> None:
-        if self._to_evaluate is None:
+        if not self._tables_worker.busy:
             self._tables.show_evaluations(evaluations)
             self._tables.setEnabled(True)
             self._tables.show()
 
-    def _on_evaluation_error(self, error: Exception) -> None:
+    def _on_no_evaluations(self, error: GMSRError) -> None:
         self._tables.hide()
         notifications.show_error(str(error))
 
-    def _on_evaluated(self) -> None:
-        self._evaluating = False
-        request, self._to_evaluate = self._to_evaluate, None
-        if request is not None:
-            self._evaluate(request)
-
-    def _on_error(self, error: Exception) -> None:
-        self._running = False
+    def _on_no_maps(self, error: GMSRError) -> None:
         self._say("")
         notifications.show_error(str(error))
 

@@ -8,7 +8,8 @@ is only its picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 __all__ = [
+    "LayerCube",
     "add_cube",
     "check_comparable",
     "cube_from_layer",
@@ -33,6 +35,7 @@ __all__ = [
     "is_comparable",
     "is_cube_layer",
     "layer_array",
+    "layer_cube",
     "layer_size",
     "layer_spectrum",
     "layer_wavelengths",
@@ -194,20 +197,66 @@ def cube_from_layer(layer: Layer) -> SpectralCube:
     Returns
     -------
     SpectralCube
-        With the layer's name, wavelengths (see :func:`layer_wavelengths`) and provenance.
+        With the layer's name, wavelengths (see :func:`layer_wavelengths`; sorted, where its planes
+        are in no order) and provenance.
 
     Raises
     ------
     InputError
         Where the layer is no cube.
     """
-    wavelengths = layer_wavelengths(layer)
-    return SpectralCube(
-        np.asarray(layer_array(layer), dtype=np.float32),
-        wavelengths,
-        name=layer.name,
-        provenance=dict(layer.metadata.get("provenance", {})),
-    )
+    return layer_cube(layer).read()
+
+
+@dataclass(frozen=True)
+class LayerCube:
+    """A layer's cube before it is read, to be handed to a worker: its array may be lazy.
+
+    Parameters
+    ----------
+    array
+        (band, y, x).
+    wavelengths_nm
+        float64 (band,), in any order.
+    name
+        The layer's name.
+    provenance
+        The layer's.
+    """
+
+    array: Any
+    wavelengths_nm: npt.NDArray[np.float64]
+    name: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def read(self, band_nm: float | None = None) -> SpectralCube:
+        """Return the cube, or only its band nearest to a wavelength in nm.
+
+        A float32 array is shared; only where its planes lie in no order of wavelength they are
+        sorted, into a copy.
+        """
+        nm, array = self.wavelengths_nm, self.array
+        if band_nm is not None:
+            band = int(np.argmin(np.abs(nm - band_nm)))
+            nm, array = nm[band : band + 1], array[band : band + 1]
+        data = np.asarray(array, dtype=np.float32)
+        steps = np.diff(nm)
+        if not ((steps > 0).all() or (steps < 0).all()):
+            order = np.argsort(nm)
+            nm, data = nm[order], data[order]
+        return SpectralCube(data, nm, self.name, dict(self.provenance))
+
+
+def layer_cube(layer: Layer) -> LayerCube:
+    """Return the cube that a layer shows, not read yet.
+
+    Raises
+    ------
+    InputError
+        Where the layer is no cube.
+    """
+    nm = layer_wavelengths(layer)
+    return LayerCube(layer_array(layer), nm, layer.name, layer.metadata.get("provenance", {}))
 
 
 def layer_size(layer: Layer) -> tuple[int, int]:
