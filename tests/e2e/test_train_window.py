@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPushButton
+from train_window import Window
 
 from napari_gmsr.color import render_rgb
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
@@ -21,11 +20,12 @@ pytestmark = [pytest.mark.gui, pytest.mark.slow]
 SIDE = 24
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A user without runs and caches, for this process and those that it starts."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    """A user without runs, caches and settings, here and in the processes that are started."""
+    for kind in ("DATA", "CACHE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield
     for run in list_runs():
         attach(run.path).kill()
@@ -50,72 +50,22 @@ def folder(tmp_path):
     return tmp_path / "mine"
 
 
-class Window:
-    """A napari window with the Train widget, as a person handles it."""
-
-    def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        viewer.window.resize(1400, 900)
-        self.open()
-
-    def open(self):
-        window = self.viewer.window
-        self.dock, self.widget = window.add_plugin_dock_widget("napari-gmsr", "Train")
-        self.wait(self.widget.isVisible)
-
-    def close_dock(self):
-        self.click(self.dock.findChild(QPushButton, "QTitleBarCloseButton"))
-        assert not self.widget.isVisible()
-
-    def click(self, button):
-        assert button.isEnabled(), button.toolTip()
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def wait(self, condition, seconds=90):
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
-
-    def choose(self, combo, value):
-        combo.setCurrentIndex(combo.findData(value))
-
-    def set_up(self, folder, steps=5000):
-        """Choose the folder and a small run."""
-        data, form = self.widget.setup.data, self.widget.setup.settings
-        self.choose(data.dataset, "pairs")
-        QTest.keyClicks(data.folder, str(folder))
-        self.wait(lambda: "Scenes: 3 for training" in data.verdict.text())
-        fields = {each.path: each for each in (*form.few, *form.rest)}
-        fields["patch"].set(16)
-        fields["batch"].set(2)
-        fields["validate_every"].set(0.001)
-        self.choose(form.unit, "steps")
-        form.budget.setValue(steps)
-        self.choose(form.device, "cpu")
-
-    def start(self):
-        self.click(self.widget.setup.start)
-        self.wait(lambda: self.widget.runs.table.current is not None)
-        return self.widget.runs.table.current
-
-    def steps(self):
-        history = self.widget.controller.history(self.widget.runs.table.current)
-        return 0 if history is None or history.step is None else history.step.step
-
-
 @pytest.fixture
-def window(home, make_napari_viewer, qtbot):
+def window(make_napari_viewer):
     notification_manager.records.clear()
-    return Window(make_napari_viewer(show=True), qtbot)
+    return Window(make_napari_viewer(show=True))
 
 
 def test_a_training_from_the_folder_to_a_cube(window, folder):
+    widget = window.widget
     window.set_up(folder)
-    widget, page = window.widget, window.widget.runs
     window.click(widget.setup.data.check)
     window.wait(lambda: "Every file was read" in widget.setup.data.verdict.text())
     window.wait(lambda: "Needs about" in widget.setup.preflight.text())
     assert "patches a second" in widget.setup.preflight.text()
-    window.start()
+    run = window.start()
 
+    page = window.page
     page.live.setChecked(True)
     window.wait(lambda: len(window.viewer.layers) == 2)
     live = window.viewer.layers[-1]
@@ -126,20 +76,25 @@ def test_a_training_from_the_folder_to_a_cube(window, folder):
     for plot in (page.curves.loss, page.curves.psnr, page.curves.sam, page.probes.spectra):
         assert any(curve.getData()[1] is not None for curve in plot.curves)
 
-    steps = window.steps()
-    window.close_dock()
-    window.qtbot.wait(300)
-    window.open()
-    window.wait(lambda: window.steps() > steps)
+    window.click(page.pause)
+    window.wait(lambda: page.pause.text() == "Resume")
+    paused = window.steps()
+    window.click(page.pause)
+    window.wait(lambda: window.steps() > paused)
 
+    window.close_dock()
+    window.open()
+    page = window.page
+    window.wait(lambda: page.table.current == run)
+    window.wait_for_steps()
     window.click(page.stop)
     window.wait(lambda: "Stopped after" in page.status.text())
-    run = page.table.current
+
     window.click(page.use_button)
     _, reconstruct = window.viewer.window.add_plugin_dock_widget("napari-gmsr", "Reconstruct")
     assert reconstruct.settings.model == str(run / "best.safetensors")
     picture = iio.imread(folder / "test" / "test0.png")
-    window.viewer.add_image(picture, name="test0")
+    window.viewer.add_image(picture, name="test0", rgb=True)  # too small to be taken for one
     window.wait(lambda: reconstruct.plan.text() and reconstruct.run.isEnabled())
     window.click(reconstruct.run)
     window.wait(lambda: not reconstruct.controller.running)
@@ -147,64 +102,27 @@ def test_a_training_from_the_folder_to_a_cube(window, folder):
     assert notification_manager.records == []
 
 
-def test_a_stopped_training_goes_on_where_it_was(window, folder):
-    window.set_up(folder)
-    page = window.widget.runs
-    window.start()
-    window.wait(lambda: window.steps() > 3 and page.use_button.isEnabled())
-    window.click(page.pause)
-    window.wait(lambda: page.pause.text() == "Resume")
-    paused = window.steps()
-    window.qtbot.wait(600)
-    assert window.steps() == paused
-    window.click(page.pause)
-    window.wait(lambda: window.steps() > paused)
-    window.click(page.stop)
-    window.wait(lambda: "Stopped after" in page.status.text())
-    stopped = window.steps()
-    window.click(page.pause)
-    window.wait(lambda: window.steps() > stopped)
+def test_another_napari_finds_the_training_of_one_that_was_closed(make_napari_viewer, folder):
+    script = Path(__file__).with_name("train_window.py")
+    closed = subprocess.run(
+        [sys.executable, str(script), str(folder)], capture_output=True, text=True, timeout=120
+    )
+    assert closed.returncode == 0, closed.stderr
+    run = Path(closed.stdout.splitlines()[-1])
 
+    window = Window(make_napari_viewer(show=True))
+    window.wait(window.widget.attach.isVisible)
+    window.click(window.widget.attach)
+    window.wait(lambda: window.page.table.current == run)
+    window.wait_for_steps()
+    window.click(window.page.stop)
+    window.wait(lambda: "Stopped after" in window.page.status.text())
 
-def test_napari_can_be_closed_and_finds_the_training_again(
-    window, folder, make_napari_viewer, qtbot
-):
-    window.set_up(folder)
-    run = window.start()
-    window.wait(lambda: window.steps() > 0)
-    window.viewer.close()
-    again = Window(make_napari_viewer(show=True), qtbot)
-    again.wait(again.widget.attach.isVisible)
-    again.click(again.widget.attach)
-    again.wait(lambda: again.widget.runs.table.current == run)
-    again.wait(lambda: again.steps() > 0)
-    steps = again.steps()
-    again.wait(lambda: again.steps() > steps)
-    again.click(again.widget.runs.stop)
-    again.wait(lambda: "Stopped after" in again.widget.runs.status.text())
-
-
-def test_a_training_that_fails_says_why(window, folder):
-    window.set_up(folder)
+    # It cannot go on: says why.
     (folder / "train" / "train0.npz").write_bytes(b"half a file")
-    page = window.widget.runs
-    window.start()
+    page = window.page
+    window.click(page.pause)
     window.wait(lambda: "Failed" in page.status.text())
     assert "train0.npz" in page.status.text()
     assert page.log_fold.isExpanded()
     assert "train0.npz" in page.log.toPlainText()
-
-
-def test_the_windows_process_never_loads_torch():
-    """The first journey in a process of its own: others' tests load torch into this one."""
-    code = (
-        "import sys, pytest\n"
-        "failed = pytest.main([sys.argv[1], '-q', '-p', 'no:cacheprovider'])\n"
-        "heavy = {'torch', 'lightning_fabric', 'tensorboard'} & set(sys.modules)\n"
-        "sys.exit(f'loaded: {heavy}' if heavy else int(failed))\n"
-    )
-    journey = f"{__file__}::{test_a_training_from_the_folder_to_a_cube.__name__}"
-    run = subprocess.run(
-        [sys.executable, "-c", code, journey], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr

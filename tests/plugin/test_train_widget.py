@@ -1,11 +1,13 @@
 """The Train widget in a real window; runs are scripted, questions are answered by the test."""
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -73,6 +75,14 @@ class Scripted:
         return job
 
 
+def wait(condition):
+    """Let the window live until something has come true; on a busy machine that may take long."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        QTest.qWait(10)
+
+
 @pytest.fixture
 def executor():
     return Scripted()
@@ -85,29 +95,29 @@ def viewer(make_napari_viewer, runs_home):
 
 
 @pytest.fixture
-def open_widget(viewer, executor, qtbot):
+def open_widget(viewer, executor):
     def call():
         widget = TrainWidget(viewer, executor)
         dock = viewer.window.add_dock_widget(widget, name="Train")
-        qtbot.waitUntil(lambda: widget.isVisible() and bool(widget.setup.preflight.text()))
+        wait(lambda: widget.isVisible() and widget.setup.start.isEnabled())
         return dock, widget
 
     return call
 
 
 @pytest.fixture
-def widget(open_widget, qtbot):
+def widget(open_widget):
     _, widget = open_widget()
-    qtbot.waitUntil(lambda: "Needs about" in widget.setup.preflight.text())
+    wait(lambda: "Needs about" in widget.setup.preflight.text())
     return widget
 
 
 @pytest.fixture
-def pairs(widget, qtbot, tmp_path):
+def pairs(widget, tmp_path):
     """A widget with a folder of pairs, as the survey says."""
     choose(widget.setup.data.dataset, "pairs")
     widget.setup.data.folder.setText(str(tmp_path))
-    qtbot.waitUntil(lambda: "Looking" not in widget.setup.data.verdict.text())
+    wait(lambda: "Looking" not in widget.setup.data.verdict.text())
     return widget
 
 
@@ -127,11 +137,11 @@ def started(monkeypatch, script):
 
 
 @pytest.fixture
-def running(widget, started, qtbot):
+def running(widget, started):
     """A widget that has started a run, and the run."""
     widget.setup.start.click()
     _, run = started[0]
-    qtbot.waitUntil(lambda: widget.runs.table.current == run.path)
+    wait(lambda: widget.runs.table.current == run.path)
     return widget, run
 
 
@@ -231,19 +241,19 @@ def test_another_network_takes_its_own_arguments(widget):
     assert widget.setup.config.network_arguments == {}
 
 
-def test_too_much_memory_is_said(widget, executor, qtbot):
+def test_too_much_memory_is_said(widget, executor):
     executor.measured = Finished(MEASURED | {"peak_bytes": 2**35})
     widget.setup.settings.few[1].set(64)
-    qtbot.waitUntil(lambda: "too much" in widget.setup.preflight.text())
+    wait(lambda: "too much" in widget.setup.preflight.text())
     assert "Needs about 32.0 GiB of 16.0 GiB free memory. That is too much" in (
         widget.setup.preflight.text()
     )
 
 
-def test_a_preflight_that_fails_says_why(widget, executor, qtbot):
+def test_a_preflight_that_fails_says_why(widget, executor):
     executor.measured = Failed(DatasetError("it broke", fix="Mend it."))
     widget.setup.settings.few[0].set(64)
-    qtbot.waitUntil(lambda: widget.setup.preflight.text() == "it broke. Mend it.")
+    wait(lambda: widget.setup.preflight.text() == "it broke. Mend it.")
 
 
 def test_a_run_that_cannot_be_made_says_why(widget, monkeypatch):
@@ -275,36 +285,36 @@ def test_a_folder_is_looked_into(pairs, executor, tmp_path):
     assert pairs.setup.start.isEnabled()
 
 
-def test_browsing_chooses_the_folder(widget, qtbot, tmp_path, monkeypatch):
+def test_browsing_chooses_the_folder(widget, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     choose(widget.setup.data.dataset, "pairs")
     widget.setup.data.browse.click()
-    qtbot.waitUntil(lambda: "Scenes" in widget.setup.data.verdict.text())
+    wait(lambda: "Scenes" in widget.setup.data.verdict.text())
 
 
-def test_a_wrong_folder_says_why_and_cannot_be_started(widget, executor, qtbot, tmp_path):
+def test_a_wrong_folder_says_why_and_cannot_be_started(widget, executor, tmp_path):
     executor.survey = Failed(DatasetError("the folder is empty", where=tmp_path, fix="Fill it."))
     choose(widget.setup.data.dataset, "pairs")
     widget.setup.data.folder.setText(str(tmp_path))
-    qtbot.waitUntil(lambda: "the folder is empty" in widget.setup.data.verdict.text())
+    wait(lambda: "the folder is empty" in widget.setup.data.verdict.text())
     assert not widget.setup.start.isEnabled()
     assert "Fill it." in widget.setup.start.toolTip()
     executor.survey = Finished(SURVEY)
     widget.setup.data.folder.setText(str(tmp_path.parent))
-    qtbot.waitUntil(widget.setup.start.isEnabled)
+    wait(widget.setup.start.isEnabled)
 
 
-def test_the_check_reports_on_the_way_and_shows_its_findings(pairs, executor, qtbot):
+def test_the_check_reports_on_the_way_and_shows_its_findings(pairs, executor):
     data = pairs.setup.data
     data.check.click()
     (tell,) = executor.check
     assert executor.asked["check"][0]["patch"] == 128
     tell(Progress(3, 13, "tree"))
-    qtbot.waitUntil(lambda: data.verdict.text() == "Checking 3 of 13: tree")
+    wait(lambda: data.verdict.text() == "Checking 3 of 13: tree")
     assert data.check.text() == "Stop checking"
     assert pairs.setup.start.isEnabled()  # nobody has to wait for it
     tell(Finished([NOTE, ERROR]))
-    qtbot.waitUntil(lambda: data.verdict.text().startswith("Every file was read"))
+    wait(lambda: data.verdict.text().startswith("Every file was read"))
     assert "1 error, 1 note. Training cannot use it" in data.verdict.text()
     assert data.findings.isExpanded()
     rows = [[data.table.item(r, c).text() for c in range(3)] for r in range(2)]
@@ -314,11 +324,11 @@ def test_the_check_reports_on_the_way_and_shows_its_findings(pairs, executor, qt
     assert "it is damaged" in pairs.setup.start.toolTip()
 
 
-def test_the_check_can_be_stopped(pairs, executor, qtbot):
+def test_the_check_can_be_stopped(pairs, executor):
     data = pairs.setup.data
     data.check.click()
     data.check.click()
-    qtbot.waitUntil(lambda: data.verdict.text() == "The check was stopped.")
+    wait(lambda: data.verdict.text() == "The check was stopped.")
     assert data.check.text() == "Check all files"
     assert pairs.setup.start.isEnabled()
 
@@ -329,7 +339,7 @@ def test_another_folder_ends_the_check(pairs, executor, qtbot, tmp_path):
     (tell,) = executor.check
     data.folder.setText(str(tmp_path.parent))
     tell(Finished([ERROR]))  # too late
-    qtbot.waitUntil(lambda: data.verdict.text().startswith("Scenes"))
+    wait(lambda: data.verdict.text().startswith("Scenes"))
     qtbot.wait(300)
     assert data.verdict.text().startswith("Scenes")
     assert pairs.setup.start.isEnabled()
@@ -338,13 +348,13 @@ def test_another_folder_ends_the_check(pairs, executor, qtbot, tmp_path):
 # -- probe pixels
 
 
-def test_probe_pixels_are_clicked_into_a_validation_picture(pairs, viewer, qtbot, started):
+def test_probe_pixels_are_clicked_into_a_validation_picture(pairs, viewer, started):
     probes = pairs.setup.probes
     choose_text = [probes.scene.itemText(i) for i in range(probes.scene.count())]
     assert choose_text == ["wall", "tree"]
     probes.scene.setCurrentIndex(1)
     probes.choose.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    wait(lambda: len(viewer.layers) == 2)
     points = viewer.layers.selection.active
     assert points.mode == "add"
     points.add([[4.4, 7.2], [12, 3], [50, 50]])  # the last lies beside the picture
@@ -356,10 +366,10 @@ def test_probe_pixels_are_clicked_into_a_validation_picture(pairs, viewer, qtbot
     assert pairs.setup.config.probes == ()
 
 
-def test_choosing_again_takes_up_the_points(pairs, viewer, qtbot):
+def test_choosing_again_takes_up_the_points(pairs, viewer):
     probes = pairs.setup.probes
     probes.choose.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    wait(lambda: len(viewer.layers) == 2)
     points = viewer.layers.selection.active
     points.mode = "pan_zoom"
     probes.choose.click()
@@ -370,30 +380,30 @@ def test_choosing_again_takes_up_the_points(pairs, viewer, qtbot):
 # -- a run
 
 
-def test_start_shows_the_run(running, qtbot):
+def test_start_shows_the_run(running):
     widget, run = running
     assert widget.pages.currentWidget() is widget.runs
     assert list(widget.runs.table.drawn) == [run.path]
-    qtbot.waitUntil(lambda: "Chosen on the wall." in widget.runs.notes.text())
+    wait(lambda: "Chosen on the wall." in widget.runs.notes.text())
     assert widget.runs.stop.isEnabled()
     assert not widget.runs.use_button.isEnabled()
     assert "first validation" in widget.runs.use_button.toolTip()
 
 
-def test_curves_grow_while_it_trains(running, qtbot):
+def test_curves_grow_while_it_trains(running):
     widget, run = running
     curves, page = widget.runs.curves, widget.runs
     page.smoothing.setValue(0)
     run.step(10, 0.1)
     run.step(20, 0.01, loader_share=0.2)
-    qtbot.waitUntil(lambda: drawn(curves.loss) == [[-1.0, -2.0]])
+    wait(lambda: drawn(curves.loss) == [[-1.0, -2.0]])
     assert page.status.text() == (
         "step 20, loss 0.01, 10 patches/s, 20% of the time waiting for data, 3 min left"
     )
     assert page.bar.value() == 200
     run.validate(20, psnr=31.5, sam=4.25)
     run.epoch(20, 1)
-    qtbot.waitUntil(lambda: drawn(curves.psnr) == [[31.5]])
+    wait(lambda: drawn(curves.psnr) == [[31.5]])
     assert drawn(curves.sam) == [[4.25]]
     item = page.table.topLevelItem(0)
     assert [item.text(column) for column in range(1, 4)] == ["running 20%", "31.50", "4.25"]
@@ -404,64 +414,64 @@ def test_curves_grow_while_it_trains(running, qtbot):
     assert smooth == pytest.approx([-1.0, -5 / 3])
 
 
-def test_spectra_of_probe_pixels_approach_the_truth(running, viewer, qtbot):
+def test_spectra_of_probe_pixels_approach_the_truth(running, viewer):
     widget, run = running
     run.preview(10, prediction=0.9)
     run.preview(20, prediction=0.6)
-    qtbot.waitUntil(lambda: "after 20 steps" in widget.runs.place.text())
+    wait(lambda: "after 20 steps" in widget.runs.place.text())
     levels = sorted({values[0] for values in drawn(widget.runs.probes.spectra)})
     assert levels == [0.25, 0.5, 0.6, 0.9]  # two truths, two predictions
     assert len(viewer.layers) == 0
 
 
-def test_the_live_band_follows_the_run(running, viewer, qtbot):
+def test_the_live_band_follows_the_run(running, viewer):
     widget, run = running
     viewer.add_image(np.zeros((4, 4)), name="mine")
     run.preview(10, value=0.1)
     widget.runs.live.setChecked(True)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    wait(lambda: len(viewer.layers) == 3)
     live, truth = viewer.layers["wall, 550 nm (training)"], viewer.layers["wall, 550 nm (truth)"]
     assert (live.data.max(), truth.data.max()) == (pytest.approx(0.1), 0.5)
     assert live.contrast_limits == truth.contrast_limits
     assert not truth.visible
     assert viewer.layers.selection.active.name == "mine"
     run.preview(20, value=0.2)
-    qtbot.waitUntil(lambda: live.data.max() == pytest.approx(0.2))
+    wait(lambda: live.data.max() == pytest.approx(0.2))
     assert len(viewer.layers) == 3
     widget.runs.live.setChecked(False)
     assert [layer.name for layer in viewer.layers] == ["mine"]
 
 
-def test_pause_resume_and_stop_ask_the_run(running, qtbot):
+def test_pause_resume_and_stop_ask_the_run(running):
     widget, run = running
     page = widget.runs
     run.step(10)
-    qtbot.waitUntil(lambda: "step 10" in page.status.text())
+    wait(lambda: "step 10" in page.status.text())
     page.pause.click()
     assert run.folder.requested("pause")
     assert page.status.text() == "Pausing after this step…"
     assert not page.pause.isEnabled()
     run.pause(11)
-    qtbot.waitUntil(lambda: page.pause.text() == "Resume")
+    wait(lambda: page.pause.text() == "Resume")
     assert "Paused" in page.status.text()
     page.pause.click()
     assert not run.folder.requested("pause")
     run.resume(11)
-    qtbot.waitUntil(lambda: page.pause.text() == "Pause" and page.pause.isEnabled())
+    wait(lambda: page.pause.text() == "Pause" and page.pause.isEnabled())
     page.stop.click()
     assert run.folder.requested("stop")
     assert not page.stop.isEnabled()
     run.finish(12, "stopped")
-    qtbot.waitUntil(lambda: "Stopped after" in page.status.text())
+    wait(lambda: "Stopped after" in page.status.text())
     assert page.pause.text() == "Resume"
     assert page.remove.isEnabled()
 
 
-def test_a_stopped_run_goes_on(running, qtbot, monkeypatch):
+def test_a_stopped_run_goes_on(running, monkeypatch):
     widget, run = running
     run.step(10, 0.1)
     run.finish(10, "stopped")
-    qtbot.waitUntil(lambda: widget.runs.pause.text() == "Resume")
+    wait(lambda: widget.runs.pause.text() == "Resume")
     resumed = []
 
     def resume(path):
@@ -474,16 +484,16 @@ def test_a_stopped_run_goes_on(running, qtbot, monkeypatch):
     monkeypatch.setattr(napari_gmsr.jobs, "resume_training", resume)
     widget.runs.pause.click()
     assert resumed == [run.path]
-    qtbot.waitUntil(lambda: "step 6" in widget.runs.status.text())
+    wait(lambda: "step 6" in widget.runs.status.text())
     assert widget.runs.pause.text() == "Pause"
 
 
-def test_a_failure_shows_the_reason_and_the_end_of_the_log(running, qtbot):
+def test_a_failure_shows_the_reason_and_the_end_of_the_log(running):
     widget, run = running
     run.step(2)
     run.fail(3)
     page = widget.runs
-    qtbot.waitUntil(lambda: "Failed" in page.status.text())
+    wait(lambda: "Failed" in page.status.text())
     assert page.status.text() == "Failed: step 3: the loss is no number. Ask."
     assert page.log.toPlainText() == "what the process printed"
     assert page.log_fold.isVisible()
@@ -491,11 +501,11 @@ def test_a_failure_shows_the_reason_and_the_end_of_the_log(running, qtbot):
     assert page.pause.text() == "Resume"
 
 
-def test_use_this_model_hands_the_best_to_reconstruct(running, viewer, qtbot):
+def test_use_this_model_hands_the_best_to_reconstruct(running, viewer):
     widget, run = running
     run.step(10)
     run.validate(10)
-    qtbot.waitUntil(widget.runs.use_button.isEnabled)
+    wait(widget.runs.use_button.isEnabled)
     widget.runs.use_button.click()
     _, reconstruct = viewer.window.add_plugin_dock_widget("napari-gmsr", "Reconstruct")
     assert isinstance(reconstruct, ReconstructWidget)
@@ -503,11 +513,11 @@ def test_use_this_model_hands_the_best_to_reconstruct(running, viewer, qtbot):
     assert reconstruct.settings.model == str(run.folder.best_file)
 
 
-def test_fine_tune_sets_up_a_run_that_starts_from_the_best(running, qtbot, started):
+def test_fine_tune_sets_up_a_run_that_starts_from_the_best(running, started):
     widget, run = running
     run.validate(10)
     run.step(10)
-    qtbot.waitUntil(widget.runs.tune.isEnabled)
+    wait(widget.runs.tune.isEnabled)
     widget.runs.tune.click()
     assert widget.pages.currentWidget() is widget.setup
     assert widget.setup.config.start_from == str(run.folder.best_file)
@@ -515,7 +525,7 @@ def test_fine_tune_sets_up_a_run_that_starts_from_the_best(running, qtbot, start
     assert started[1][0].start_from == str(run.folder.best_file)
 
 
-def test_runs_are_overlaid_and_compared(widget, script, qtbot):
+def test_runs_are_overlaid_and_compared(widget, script):
     for number, patch in enumerate((64, 128)):
         run = script(f"r{number}", patch=patch)
         run.start()
@@ -524,10 +534,10 @@ def test_runs_are_overlaid_and_compared(widget, script, qtbot):
     page = widget.runs
     page.smoothing.setValue(0)
     widget.pages.setCurrentWidget(page)
-    qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 2)
+    wait(lambda: page.table.topLevelItemCount() == 2)
     for row in range(2):
         page.table.topLevelItem(row).setCheckState(0, Qt.CheckState.Checked)
-    qtbot.waitUntil(lambda: sorted(map(tuple, drawn(page.curves.loss))) == [(-1.0,), (0.0,)])
+    wait(lambda: sorted(map(tuple, drawn(page.curves.loss))) == [(-1.0,), (0.0,)])
     colors = list(page.table.drawn.values())
     assert len(set(colors)) == 2
     names = [run.name for run in page.table.runs]
@@ -538,7 +548,7 @@ def test_runs_are_overlaid_and_compared(widget, script, qtbot):
     assert not page.differences.isVisible()
 
 
-def test_a_run_is_removed_after_a_question(widget, script, qtbot, monkeypatch):
+def test_a_run_is_removed_after_a_question(widget, script, monkeypatch):
     run = script("old")
     run.start()
     run.finish(5)
@@ -546,42 +556,42 @@ def test_a_run_is_removed_after_a_question(widget, script, qtbot, monkeypatch):
     monkeypatch.setattr("napari_gmsr.jobs.training.TrainingJob.alive", False)
     page = widget.runs
     widget.pages.setCurrentWidget(page)
-    qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 1)
+    wait(lambda: page.table.topLevelItemCount() == 1)
     page.table.choose(run.path)
-    qtbot.waitUntil(page.remove.isEnabled)
+    wait(page.remove.isEnabled)
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
     page.remove.click()
     assert run.path.exists()
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page.remove.click()
     assert not run.path.exists()
-    qtbot.waitUntil(lambda: page.table.topLevelItemCount() == 0)
+    wait(lambda: page.table.topLevelItemCount() == 0)
     assert "No runs yet" in page.status.text()
 
 
 # -- what outlives what
 
 
-def test_a_closed_dock_goes_on_where_it_was(open_widget, started, viewer, qtbot):
+def test_a_closed_dock_goes_on_where_it_was(open_widget, started, viewer):
     dock, widget = open_widget()
     widget.setup.start.click()
     run = started[0][1]
     run.step(10, 0.1)
-    qtbot.waitUntil(lambda: "step 10" in widget.runs.status.text())
+    wait(lambda: "step 10" in widget.runs.status.text())
     dock.hide()
     run.step(20, 0.01)
     dock.show()
-    qtbot.waitUntil(lambda: "step 20" in widget.runs.status.text())
+    wait(lambda: "step 20" in widget.runs.status.text())
     viewer.window.remove_dock_widget(dock)
     run.step(30, 0.01)
     _, again = open_widget()
-    again.pages.setCurrentWidget(again.runs)
-    qtbot.waitUntil(lambda: again.runs.table.topLevelItemCount() == 1)
-    again.runs.table.choose(run.path)
-    qtbot.waitUntil(lambda: "step 30" in again.runs.status.text())
+    assert again.pages.currentWidget() is again.runs
+    wait(lambda: again.runs.table.current == run.path)
+    assert list(again.runs.table.drawn) == [run.path]
+    wait(lambda: "step 30" in again.runs.status.text())
 
 
-def test_a_running_training_is_found_again(script, open_widget, qtbot):
+def test_a_running_training_is_found_again(script, open_widget):
     run = script("long")
     run.start()
     run.step(10, 0.1)
@@ -589,21 +599,21 @@ def test_a_running_training_is_found_again(script, open_widget, qtbot):
     done.start()
     done.finish(5)
     _, widget = open_widget()
-    qtbot.waitUntil(widget.attach.isVisible)
+    wait(widget.attach.isVisible)
     assert widget._found.text() == "1 training is running."
     widget.attach.click()
     assert not widget.attach.isVisible()
-    qtbot.waitUntil(lambda: widget.runs.table.current == run.path)
+    wait(lambda: widget.runs.table.current == run.path)
     run.step(20, 0.1)
-    qtbot.waitUntil(lambda: "step 20" in widget.runs.status.text())
+    wait(lambda: "step 20" in widget.runs.status.text())
 
 
-def test_closing_the_window_leaves_the_run_alone(open_widget, started, viewer, qtbot):
+def test_closing_the_window_leaves_the_run_alone(open_widget, started, viewer):
     _, widget = open_widget()
     widget.setup.start.click()
     run = started[0][1]
     controller = widget.controller
-    qtbot.waitUntil(lambda: controller.history(run.path) is not None)
+    wait(lambda: controller.history(run.path) is not None)
     viewer.close()
-    qtbot.waitUntil(lambda: controller.history(run.path) is None)
+    wait(lambda: controller.history(run.path) is None)
     assert not run.folder.requested("stop")

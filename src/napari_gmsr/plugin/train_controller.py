@@ -132,9 +132,9 @@ class TrainingController(QObject):
         threading.Thread(target=lambda: letter(jobs.list_runs()), daemon=True).start()
 
     @property
-    def at_work(self) -> bool:
-        """Whether one of the followed runs is going on."""
-        return any(not followed.history.ended for followed in self._followed.values())
+    def at_work(self) -> tuple[Path, ...]:
+        """The followed runs that are going on, in the order in which they were followed."""
+        return tuple(run for run, one in self._followed.items() if not one.history.ended)
 
     # -- questions
 

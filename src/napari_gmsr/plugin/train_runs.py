@@ -63,7 +63,7 @@ class RunsPage(QWidget):
         self._live = LiveBand(viewer)
         self._asked = ""
         """What was asked of the selected run, and has not happened yet."""
-        self._choose: Path | None = None
+        self._choose: list[Path] = []
         self._listens = False
         self._shown_failure: Failed | None = None
         self.table = RunTable()
@@ -115,9 +115,9 @@ class RunsPage(QWidget):
         self._controller.list_runs()
 
     def open(self, run: Path) -> None:
-        """Follow a run, select it and check it, once it is listed."""
+        """Follow a run, check it and select it, once it is listed; of several, the last one."""
         self._controller.follow(run)
-        self._choose = run
+        self._choose.append(run)
         self._controller.list_runs()
 
     # -- Qt's events
@@ -143,9 +143,9 @@ class RunsPage(QWidget):
 
     def _on_listed(self, runs: tuple[jobs.RunSummary, ...]) -> None:
         self.table.show_runs(runs)
-        if self._choose is not None:
-            self.table.choose(self._choose)
-            self._choose = None
+        for run in self._choose:
+            self.table.choose(run)
+        self._choose.clear()
         for run in self.table.runs:
             history = self._controller.history(run)
             if history is not None:

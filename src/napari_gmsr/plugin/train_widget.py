@@ -128,3 +128,6 @@ class TrainWidget(QWidget):
         self.runs.fine_tune.connect(self._on_fine_tune)
         self.runs.use.connect(self._on_use)
         self.controller.listed.connect(self._on_listed)
+        # The dock may have been closed over a training.
+        for run in self.controller.at_work:
+            self._on_started(run)
