@@ -27,6 +27,7 @@ from napari_gmsr.color import rendering_matrix
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import RGBImage
 from napari_gmsr.trust import calibrate, exact_correction, reproject
+from napari_gmsr.trust.calibration import FACTORS
 from napari_gmsr.weights import Model
 from real_scenes import SCENES, VALIDATION, _commit, _picture, read_scene, render
 
@@ -124,6 +125,8 @@ def main() -> None:
     options = parser.parse_args()
     result = run(options.shared, options.checkpoints)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
+    factors = {name: round(m["turns"]["scale"], 2) for name, m in result["models"].items()}
+    FACTORS.write_text(json.dumps(factors, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import Cancelled, InputError
 from napari_gmsr.reconstruct import reconstruct
-from napari_gmsr.trust import calibrate, uncertainty
+from napari_gmsr.trust import calibrate, measured_factor, uncertainty, widen
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (10, 14, 3), dtype=np.uint8)
@@ -91,3 +91,17 @@ def test_a_spread_of_zero_covers_only_what_is_exact():
     found = calibrate(cube, truth)
     assert found.within == {1: 0.5, 2: 0.5, 3: 0.5}
     assert found.rank_correlation == 0
+
+
+def test_a_measured_factor_widens_the_spread():
+    assert 15 < measured_factor("photo") < 30
+    assert measured_factor("mine") is None
+    cube = SpectralCube(np.ones((31, 2, 2)), spread=np.full((31, 2, 2), 0.01, np.float32))
+    wide = widen(cube, 20.0)
+    np.testing.assert_allclose(wide.spread, 0.2)
+    assert wide.provenance["spread_factor"] == 20
+    assert "multiplied by 20" in wide.provenance["notes"][-1]
+    with pytest.raises(InputError, match="factor"):
+        widen(cube, 0)
+    with pytest.raises(InputError, match="no spread"):
+        widen(SpectralCube(cube.data), 2)

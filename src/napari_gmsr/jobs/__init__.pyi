@@ -28,3 +28,5 @@ from .training import TrainingJob as TrainingJob
 from .training import attach as attach
 from .training import resume_training as resume_training
 from .training import start_training as start_training
+from .uncertainty import UncertaintyRequest as UncertaintyRequest
+from .uncertainty import start_uncertainty as start_uncertainty

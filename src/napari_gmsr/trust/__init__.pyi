@@ -1,5 +1,7 @@
 from .calibration import Calibration as Calibration
 from .calibration import calibrate as calibrate
+from .calibration import measured_factor as measured_factor
+from .calibration import widen as widen
 from .correction import exact_correction as exact_correction
 from .picture_check import Finding as Finding
 from .picture_check import check_picture as check_picture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,12 @@ from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import InputError
 from napari_gmsr.evaluate.pairs import as_pair, require_finite
 
-__all__ = ["SIGMAS", "Calibration", "calibrate"]
+__all__ = ["FACTORS", "SIGMAS", "Calibration", "calibrate", "measured_factor", "widen"]
 
 SIGMAS = (1, 2, 3)
 """Standard deviations within which the truth is looked for."""
+FACTORS = Path(__file__).with_name("spread_factors.json")
+"""By what the spread over turns was too narrow on real scenes; from ``benchmarks/trust.py``."""
 _ONE_SIGMA = float(erf(1 / np.sqrt(2)))
 _SAMPLES = 200_000
 
@@ -97,3 +102,52 @@ def calibrate(
         float(np.sqrt(np.mean(spread**2))),
         float(np.sqrt(np.mean(error**2))),
     )
+
+
+def measured_factor(model: str) -> float | None:
+    """Return by how much a shipped checkpoint's spread over turns was too narrow on real scenes.
+
+    Parameters
+    ----------
+    model
+        Its name.
+
+    Returns
+    -------
+    float or None
+        `Calibration.scale`, the median over the scenes that chose the weights; ``None`` for a
+        checkpoint of which nothing was measured.
+    """
+    return _factors().get(model)
+
+
+def widen(cube: SpectralCube, factor: float) -> SpectralCube:
+    """Return a cube with its spread multiplied, as for `measured_factor`.
+
+    Raises
+    ------
+    InputError
+        Where the cube has no spread, or the factor is not above 0.
+    """
+    if cube.spread is None or not 0 < factor < float("inf"):
+        raise InputError(
+            "the cube has no spread" if cube.spread is None else f"a factor of {factor:g}",
+            where=cube.name,
+            fix="Give a cube from napari_gmsr.trust.uncertainty, and a factor above 0.",
+        )
+    note = f"The spread was multiplied by {factor:.3g}."
+    return replace(
+        cube,
+        spread=cube.spread * np.float32(factor),
+        provenance={
+            **cube.provenance,
+            "spread_factor": factor,
+            "notes": [*cube.provenance.get("notes", ()), note],
+        },
+    )
+
+
+@cache
+def _factors() -> dict[str, float]:
+    factors: dict[str, float] = json.loads(FACTORS.read_text(encoding="utf-8"))
+    return factors
