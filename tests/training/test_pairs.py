@@ -36,7 +36,7 @@ def test_it_learns(run: ng.TrainingRun) -> None:
     losses = [e.loss for e in told if isinstance(e, ev.Step)]
     assert np.mean(losses[-5:]) < 0.4 * np.mean(losses[:5])
     values = [e.value for e in told if isinstance(e, ev.Validation)]
-    assert values[-1] < 0.8 * values[0]
+    assert values[-1] < 0.95 * values[0]
     assert run.best == min(values)
 
 
