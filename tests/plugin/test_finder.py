@@ -92,11 +92,14 @@ def test_of_several_cubes_the_worst_counts(viewer, widget, qtbot):
     press(widget, qtbot, widget._finder._worst)
     assert pins(viewer) == [(35, 50)]
     assert "scene [rootpoly]" in widget._finder._found_label.text()
+    assert not viewer.layers["Pinned spectra"].visible  # or it would take a cell of the grid
     press(widget, qtbot, widget._finder._next)
     assert "scene [photo]" in widget._finder._found_label.text()
     press(widget, qtbot, widget._finder._band)
     assert viewer.dims.point[0] == 480
     assert "480 nm of scene [rootpoly]" in widget._finder._found_label.text()
+    widget._grid.click()
+    assert viewer.layers["Pinned spectra"].visible
 
 
 def test_on_the_map_of_one_band_the_slider_stays(viewer, widget, qtbot):

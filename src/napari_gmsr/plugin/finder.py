@@ -23,7 +23,7 @@ __all__ = ["JudgedCube", "WorstFinder"]
 
 _PIXEL_PX = 4.0
 """Canvas pixels that a pixel is at least shown with, so that its place is seen."""
-_APART = 20
+_APART = 8
 """Finds lie at least this part of the picture's longer side from each other."""
 
 
@@ -55,7 +55,8 @@ class WorstFinder(QWidget):
 
     The camera moves to the pixel, and closer where one could not see it; the slider moves to the
     band in which this pixel is worst, unless the map shows one band; a pin marks it, so that the
-    Spectra widget draws its curve.
+    Spectra widget draws its curve. Maps side by side hide the pins: there the pixel is the middle
+    of every map.
 
     Parameters
     ----------

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from napari_gmsr.plugin.pins import is_pins_layer
+
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
 __all__ = ["SideBySide"]
@@ -46,6 +49,7 @@ class SideBySide:
         grid = self._viewer.canvas.grid
         grid.enabled = True
         grid.events.enabled.connect(self._on_grid)
+        self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.reset_view()
 
     def end(self) -> None:
@@ -57,6 +61,7 @@ class SideBySide:
         if grid.enabled:
             return
         grid.events.enabled.disconnect(self._on_grid)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         for layer in self._named:
             layer.name_overlay.visible = False
         for layer in self._hidden:
@@ -64,3 +69,9 @@ class SideBySide:
         self._named = set()
         self._hidden.clear()
         self._viewer.reset_view()
+
+    def _on_inserted(self, event: Event) -> None:
+        """Hide the first pin's layer: what a map's pixel is pinned for, is no map."""
+        if is_pins_layer(event.value):
+            event.value.visible = False
+            self._hidden.append(event.value)
