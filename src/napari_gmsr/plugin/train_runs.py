@@ -145,7 +145,8 @@ class RunsPage(QWidget):
         self.table.show_runs(runs)
         for run in self._choose:
             self.table.choose(run)
-        self._choose.clear()
+        # A list that was asked for before a run began does not hold it yet.
+        self._choose = [run for run in self._choose if run not in self.table.runs]
         for run in self.table.runs:
             history = self._controller.history(run)
             if history is not None:
