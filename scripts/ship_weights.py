@@ -1,21 +1,20 @@
 """Turn a training run into a shipped checkpoint: weights, model card, figures on the real scenes.
 
-python scripts/ship_weights.py runs/photo [--data .carry] [--shared ../shared/data]
+    python scripts/ship_weights.py RUN TARGET [--data .carry] [--shared ../shared/data]
+
+RUN is a run's folder, TARGET `photo` or `ntire2020-clean`; --data is what the run was trained from,
+as `scripts/pack_training_data.py` made it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-
-from napari_gmsr.cube import WAVELENGTHS_NM
-from napari_gmsr.networks import create
+from napari_gmsr.training import RunFolder
 from napari_gmsr.weights import ModelCard, TrainingData, load_model, save_checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -32,15 +31,10 @@ NOT_FOR = (
 TARGETS: dict[str, dict[str, Any]] = {
     "photo": {
         "summary": "For photographs: sRGB pictures of 8 bits, white-balanced, in daylight.",
-        "encoding": "srgb",
-        "camera": "srgb",
-        "illuminant": "D65",
         "not_for": NOT_FOR,
     },
     "ntire2020-clean": {
         "summary": "For linear pictures of the CIE 1964 response, as NTIRE2020 Clean has them.",
-        "encoding": "linear",
-        "camera": "cie_1964",
         "not_for": ("Photographs as cameras store them: use 'photo'.", *NOT_FOR),
     },
 }
@@ -68,48 +62,41 @@ def training_data(sources: dict[str, Any]) -> tuple[TrainingData, ...]:
         TrainingData(
             name="CAVE: balloons, feathers (Yasuma et al. 2010)",
             licence="research use",
-            use="choice of the recipe and of the best step; never trained on",
+            use="choice of the recipe, the seed and the best step; never trained on",
         ),
     )
 
 
-def main() -> None:
-    """Write the checkpoint, then evaluate it and write it again with the figures on its card."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--data", type=Path, default=Path(".carry"))
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--commit", help="what was trained; HEAD by default")
-    options = parser.parse_args()
-    run = json.loads((options.run / "run.json").read_text())
-    target = run["settings"]["target"]
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    network = create("gmsr")
-    network.load_state_dict(load_file(options.run / "best.safetensors"))
-    card = ModelCard(
-        name=target,
-        network="gmsr",
-        wavelengths_nm=tuple(WAVELENGTHS_NM.tolist()),
-        training_data=training_data(json.loads((options.data / "sources.json").read_text())),
-        training={"loss": "L1", **run},
-        seed=run["settings"]["seed"],
-        commit=options.commit or head.stdout.strip(),
-        **TARGETS[target],
-    )
-    path = save_checkpoint(network, card, options.out / f"{target}.safetensors", overwrite=True)
-    rows = by_model(options.shared, load_model(path))
-    baseline = by_baseline(options.shared, card.camera, card.illuminant or None)
-    found = ratios(rows, baseline)
+def ship(run: Path, target: str, data: Path, shared: Path, out: Path) -> Path:
+    """Write a run's best checkpoint under the target's name, with its figures on its card."""
+    model = load_model(RunFolder.open(run).best_file)
+    rows = by_model(shared, model)
+    baseline = by_baseline(shared, model.card.camera, model.card.illuminant or None)
     metrics = {
         "protocol": "benchmarks/real_scenes.py; RMSE ratio to root-polynomial regression",
         "validation": list(VALIDATION),
-        "rmse_ratio": found,
+        "rmse_ratio": ratios(rows, baseline),
         "scenes": rows,
     }
-    card = card.model_copy(update={"metrics": metrics})
-    path = save_checkpoint(network, card, path, overwrite=True)
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB, RMSE ratios {found}")
+    sources = json.loads((data / "sources.json").read_text(encoding="utf-8"))
+    changes = {"name": target, "training_data": training_data(sources), "metrics": metrics}
+    card = ModelCard.model_validate({**model.card.model_dump(), **changes, **TARGETS[target]})
+    return save_checkpoint(model.network, card, out / f"{target}.safetensors", overwrite=True)
+
+
+def main() -> None:
+    """Ship one run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--data", type=Path, default=Path(".carry"))
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    given = parser.parse_args()
+    path = ship(given.run, given.target, given.data, given.shared, given.out)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_gmsr.datasets import SimulatedPatches
 from napari_gmsr.training.config import TrainingConfig
 from napari_gmsr.weights import ModelCard, TrainingData
 
@@ -82,6 +84,7 @@ def run_card(
             ),
             "device": torch.cuda.get_device_name() if cuda else platform.machine(),
             "processes": world,
+            **({"recipe": asdict(source.recipe)} if isinstance(source, SimulatedPatches) else {}),
             "versions": {n: version(n) for n in ("napari-gmsr", "torch", "lightning-fabric")},
         },
         not_for=_limits(source, camera),
