@@ -191,3 +191,14 @@ def test_the_switch_between_colour_and_grey_holds_for_the_viewer(viewer, widget,
     assert not band_colors(viewer).enabled
     widget._perceived.click()
     assert cube.colormap.name == "600 nm"
+
+
+def test_settings_come_back(viewer, widget, qtbot):
+    add_cube(viewer, CUBE)
+    choose_light(widget, "FL11")
+    widget._stops.setValue(1.5)
+    saved = widget.saved_settings()
+    other = ColorsWidget(viewer)
+    qtbot.addWidget(other)
+    other.restore_settings(saved)
+    assert (other._light.light, other._stops.value()) == ("FL11", 1.5)

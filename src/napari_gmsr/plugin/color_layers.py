@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Image
 
+from napari_gmsr.plugin.derived_layers import derived_layer, show_derived
 from napari_gmsr.plugin.layers import layer_array, layer_wavelengths
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
 __all__ = [
     "ColorPicture",
     "FalseColor",
     "TrueColor",
+    "arguments_of",
     "color_layer",
     "compute_picture",
     "show_picture",
 ]
 
-_MARK = "napari_gmsr_colours_of"
+_KIND = "colours"
 _STRETCH = (1.0, 99.0)
 
 
@@ -123,33 +124,13 @@ def compute_picture(
 def show_picture(viewer: ViewerModel, picture: ColorPicture) -> Image:
     """Show a picture in the layer of its cube's colours, made right above the cube where needed."""
     cube = picture.layer
-    layer = color_layer(viewer.layers, cube)
-    if layer is None:
-        layer = Image(
-            picture.pixels,
-            rgb=True,
-            scale=cube.scale[-2:],
-            translate=cube.translate[-2:],
-            units=cube.units[-2:],
-            axis_labels=("y", "x"),
-            metadata={_MARK: str(cube.unique_id)},
-        )
-        selected = set(viewer.layers.selection)
-        viewer.layers.insert(viewer.layers.index(cube) + 1, layer)
-        # The user goes on working with the layer they had in hand.
-        viewer.layers.selection = selected or {layer}
-    else:
-        layer.data = picture.pixels
     name = f"{cube.name} {picture.wish}"
-    if layer.name != name:
-        layer.name = name
-    return layer
+    return show_derived(viewer, cube, _KIND, picture.pixels, name, rgb=True)
 
 
 def color_layer(layers: Iterable[Layer], cube: Layer) -> Image | None:
     """Return the layer that shows a cube's colours, ``None`` where there is none."""
-    mark = str(cube.unique_id)
-    return next((layer for layer in layers if layer.metadata.get(_MARK) == mark), None)
+    return derived_layer(layers, cube, _KIND)
 
 
 def arguments_of(layer: Image) -> tuple[Image, Any, npt.NDArray[np.float64]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
@@ -32,6 +33,7 @@ from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import layer_wavelengths
+from napari_gmsr.plugin.settings import read_controls, write_controls
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -233,6 +235,31 @@ class ColorsWidget(QWidget):
         self._follow(None)
         self._worker.forget()
         super().hideEvent(event)
+
+    # -- a session's settings -------------------------------------------------------------------
+
+    def saved_settings(self) -> dict[str, Any]:
+        """Return the settings that a session keeps."""
+        return read_controls(self._controls())
+
+    def restore_settings(self, saved: Mapping[str, Any]) -> None:
+        """Take a session's settings back."""
+        write_controls(self._controls(), saved)
+
+    def _controls(self) -> dict[str, QWidget]:
+        red, green, blue = self._bands
+        return {
+            "cube": self._cube,
+            "kind": self._kind,
+            "light": self._light,
+            "adapted": self._adapted,
+            "stops": self._stops,
+            "red_nm": red,
+            "green_nm": green,
+            "blue_nm": blue,
+            "stretch": self._stretch,
+            "perceived": self._perceived,
+        }
 
     # -- slots ---------------------------------------------------------------------------------
 
