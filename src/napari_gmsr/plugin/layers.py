@@ -39,10 +39,13 @@ __all__ = [
     "layer_size",
     "layer_spectrum",
     "layer_wavelengths",
+    "mark_as_spread",
     "pixel_at",
     "show_band",
+    "spread_layer",
 ]
 
+_SPREAD, _SPREAD_OF = " spread", "napari_gmsr_spread_of"
 _HOW_TO_GET_A_CUBE = (
     "Run Reconstruct, open a cube with napari-gmsr's reader, or set "
     "layer.metadata['wavelengths_nm'] to one wavelength in nm for each plane."
@@ -296,6 +299,33 @@ def layer_spectrum(layer: Layer, y: int, x: int, radius: int = 0) -> npt.NDArray
     # No SpectralCube: the planes of others' layers may lie in any order of wavelength.
     mean: npt.NDArray[np.float32] = patch.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
     return mean
+
+
+def mark_as_spread(layer: Layer, cube: Layer) -> None:
+    """Mark a cube's layer as the standard deviation of another's: see :func:`spread_layer`."""
+    layer.metadata[_SPREAD_OF] = str(cube.unique_id)
+
+
+def spread_layer(layers: Iterable[Layer], cube: Layer) -> Image | None:
+    """Return the layer that holds the standard deviation of a cube's values.
+
+    Parameters
+    ----------
+    layers
+        Where to look.
+    cube
+        A cube's layer.
+
+    Returns
+    -------
+    Image or None
+        The newest that was marked with :func:`mark_as_spread`, else one that is called as the cube
+        is, with " spread" behind; only one of the cube's size and bands.
+    """
+    fitting = [one for one in cube_layers(layers) if one is not cube and is_comparable(one, cube)]
+    marked = [one for one in fitting if one.metadata.get(_SPREAD_OF) == str(cube.unique_id)]
+    named = [one for one in fitting if one.name == f"{cube.name}{_SPREAD}"]
+    return next(reversed(marked or named), None)
 
 
 def current_band(layer: Layer, dims: Dims) -> int | None:
