@@ -12,7 +12,17 @@ from npe2 import PluginManager, PluginManifest
 import napari_gmsr
 
 ROOT = Path(__file__).parents[2]
-WIDGETS = ["Reconstruct", "Spectra", "Error maps", "Colours", "Train", "Figure"]
+WIDGETS = [
+    "Reconstruct",
+    "Spectra",
+    "Error maps",
+    "Colours",
+    "Similarity",
+    "Trust",
+    "Train",
+    "Figure",
+    "Session",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +53,7 @@ def test_every_command_is_used_and_titled(manifest):
         for kind in ("widgets", "readers", "writers", "sample_data")
         for item in getattr(contributions, kind)
     ]
+    used += [item.command for items in contributions.menus.values() for item in items]
     assert sorted(used) == sorted(command.id for command in contributions.commands)
     assert all(command.title for command in contributions.commands)
 

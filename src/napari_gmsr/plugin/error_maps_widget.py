@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from napari.utils import notifications
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -36,6 +37,7 @@ from napari_gmsr.plugin.layers import (
     layer_wavelengths,
 )
 from napari_gmsr.plugin.metric_tables import MetricTables
+from napari_gmsr.plugin.settings import read_controls, write_controls
 from napari_gmsr.plugin.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -110,6 +112,23 @@ class ErrorMapsWidget(QWidget):
         """Whether maps, tables or the worst band are being computed."""
         return self._maps_worker.busy or self._tables_worker.busy or self._finder.busy
 
+    def saved_settings(self) -> dict[str, Any]:
+        """See :class:`.KeepsSettings`."""
+        return read_controls(self._controls())
+
+    def restore_settings(self, saved: Mapping[str, Any]) -> None:
+        """See :class:`.KeepsSettings`."""
+        write_controls(self._controls(), saved)
+
+    def _controls(self) -> dict[str, QWidget]:
+        return {
+            "predictions": self._predictions,
+            "truth": self._truth,
+            "metric": self._metric,
+            "bands": self._bands,
+            "side_by_side": self._grid,
+        }
+
     def _lay_out(self) -> None:
         self._predictions.setToolTip("The cubes to judge; tick several to compare them.")
         self._truth.setToolTip("The ground truth: a cube of the same size and wavelengths.")
@@ -117,7 +136,8 @@ class ErrorMapsWidget(QWidget):
         for row, (name, title, explanation) in enumerate(_METRICS):
             self._metric.addItem(title, name)
             self._metric.setItemData(row, explanation, 3)  # Qt.ToolTipRole
-        self._bands.addItems(["all bands", "the slider's band"])
+        self._bands.addItem("all bands", "all")
+        self._bands.addItem("the slider's band", "slider")
         self._bands.setToolTip("Judge all bands at once, or the one that the slider shows, live.")
         self._grid.setChecked(True)
         self._grid.setToolTip(

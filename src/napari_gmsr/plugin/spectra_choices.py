@@ -79,6 +79,17 @@ class SpectraChoices(QWidget):
             self.view.view,
         )
 
+    def controls(self) -> dict[str, QWidget]:
+        """Return the controls whose settings a session keeps, by name."""
+        return {
+            "prediction": self.prediction,
+            "truth": self.truth,
+            "others": self.others,
+            "radius": self.radius,
+            "view": self.view.kind,
+            "window": self.view.bands,
+        }
+
     def start(self) -> None:
         """Take the layers as they are now: the truth is looked for again, the rest follows."""
         self._on_prediction()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -21,6 +22,7 @@ from napari_gmsr.plugin.pins import Pins
 from napari_gmsr.plugin.pixel_pointer import PixelPointer
 from napari_gmsr.plugin.regions import Regions
 from napari_gmsr.plugin.save_dialog import save_as
+from napari_gmsr.plugin.settings import read_controls, write_controls
 from napari_gmsr.plugin.spectra_choices import SpectraChoices
 from napari_gmsr.plugin.spectra_plot import SpectraPlot
 from napari_gmsr.plugin.spectra_table import save_spectra
@@ -130,6 +132,14 @@ class SpectraWidget(QWidget):
         rows.addWidget(self._pages, 1)
         rows.addWidget(self.readout)
         rows.addLayout(buttons)
+
+    def saved_settings(self) -> dict[str, Any]:
+        """See :class:`.KeepsSettings`."""
+        return read_controls(self.choices.controls())
+
+    def restore_settings(self, saved: Mapping[str, Any]) -> None:
+        """See :class:`.KeepsSettings`."""
+        write_controls(self.choices.controls(), saved)
 
     # -- following the viewer, while visible ---------------------------------------------------
 
