@@ -195,6 +195,45 @@ def click_to_curve() -> str:
     return table(head, rows) + source("click_to_curve", results["device"], results)
 
 
+# What Tables I and III print: parameters in M, "FLOPs" in G.
+PRINTED = {
+    "gmsr": ("0.0450", "3.9910"),
+    "mscnn": ("26.6866", "155.4068"),
+    "hrnet": ("3.1705", "624.5023"),
+    "hsrnet": ("0.6826", "160.5390"),
+    "agdnet": ("0.3861", "387.2278"),
+    "mstpp": ("1.6196", "88.8684"),
+    "repcpsi": ("2.0778", "511.6173"),
+    "n=1": ("0.0251", "2.4187"),
+    "n=2": ("0.0346", "3.1603"),
+    "n=3": ("0.0450", "3.9910"),
+    "n=4": ("0.0578", "5.1415"),
+    "n=5": ("0.0657", "5.7161"),
+}
+
+
+def cost(ablations: bool) -> str:
+    """Parameters and multiply-accumulates of the networks, or of GMSR-Net's configurations."""
+    results = read("cost")
+    rows = []
+    for row in results["rows"]:
+        if (row["network"] == "gmsr") != ablations and row["row"] != "gmsr":
+            continue
+        parameters, macs = PRINTED.get(row["row"], ("", ""))
+        published = row["parameters_paper"]
+        cells = [f"`{row['row']}`", f"{row['parameters']:,}", f"{published:,}", parameters]
+        cells += [f"{row['macs_paper'] / 1e9:.4f}", macs, f"{row['macs'] / 1e9:.4f}"]
+        rows.append([*cells, f"{row['states'] / 1e9:.3f}"])
+    head = (
+        "network, parameters, as published, printed (M), GMAC by the paper's counter, "
+        "printed (G), GMAC in all, G states"
+    )
+    size = f"{results['height']}x{results['width']}"
+    return (
+        table(head.split(", "), rows) + f"\n*One {size} picture; `benchmarks/results/cost.json`.*\n"
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "ratios": ratios,
     "exposures": exposures,
@@ -205,6 +244,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "gpu-profile": gpu_profile,
     "click-to-curve": click_to_curve,
+    "cost": lambda: cost(ablations=False),
+    "cost-of-configurations": lambda: cost(ablations=True),
 }
 
 

@@ -1,6 +1,8 @@
 """What networks cost: the digits of the paper's Tables I and III, and the whole."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -110,3 +112,12 @@ def test_memory_is_what_a_piece_of_work_holds_at_most() -> None:
     assert seconds >= 0.02
     assert peak is not None
     assert 60 << 20 <= peak <= 200 << 20
+
+
+def test_the_committed_table_is_what_is_counted() -> None:
+    results = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "cost.json"
+    table = json.loads(results.read_text())
+    size = table["height"], table["width"]
+    for row in table["rows"]:
+        cost = vars(count_cost(row["network"], *size, **row["arguments"]))
+        assert cost == {key: row[key] for key in cost}, row["row"]
