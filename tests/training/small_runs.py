@@ -66,12 +66,14 @@ def write_pair(folder: Path, name: str, cube: npt.NDArray[np.float32]) -> None:
     Image.fromarray(picture.astype(np.uint8)).save(folder / f"{name}.png")
 
 
-def write_pairs(folder: Path, train: Sequence[str] = "ab", validation: Sequence[str] = "c") -> Path:
+def write_pairs(
+    folder: Path, train: Sequence[str] = "ab", validation: Sequence[str] = "c", test: str = ""
+) -> Path:
     """Write pairs of 32 pixels into a new folder, with their split."""
     folder.mkdir()
-    for seed, name in enumerate([*train, *validation]):
+    for seed, name in enumerate([*train, *validation, *test]):
         write_pair(folder, name, smooth_cube(seed))
-    split = {"train": [*train], "validation": [*validation], "test": []}
+    split = {"train": [*train], "validation": [*validation], "test": [*test]}
     (folder / "split.json").write_text(json.dumps(split))
     return folder
 

@@ -78,10 +78,13 @@ def run_card(
         training_data=tuple(data),
         training={
             # Folders are the trainer's own business.
-            "config": config.model_dump(
-                mode="json",
-                exclude={"dataset": {"folder", "validation_folder", "cache_folder"}},
-            ),
+            "config": {
+                **config.model_dump(
+                    mode="json",
+                    exclude={"dataset": {"folder", "validation_folder", "cache_folder"}},
+                ),
+                "start_from": start.name if start else None,
+            },
             "device": torch.cuda.get_device_name() if cuda else platform.machine(),
             "processes": world,
             **({"recipe": asdict(source.recipe)} if isinstance(source, SimulatedPatches) else {}),

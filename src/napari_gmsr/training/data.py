@@ -36,6 +36,10 @@ HELD_OUT = 4
 _SIDE = 256
 _SIZES = SIZES
 _SPLITS: tuple[Split, ...] = ("validation", "test", "train")
+_CHOSEN_ON_TEST_PATCHES = (
+    "As in the reference implementation, the best weights are chosen on patches of the test "
+    "pictures: figures on these are too good."
+)
 _UNSTATED = {"", "none", "unknown"}
 
 
@@ -117,11 +121,11 @@ def validation_pictures(
         dataset = _open(settings)
         split: Split = "test" if config.validation == "test-patches" else "validation"
         splits = [split] if dataset.select(split) else []
+        if splits == ["test"]:
+            note = _CHOSEN_ON_TEST_PATCHES
         if not splits and dataset.select("test"):
             splits = ["test"]
             note = "There is no validation split: the best weights are chosen on the test pictures."
-        elif not splits:
-            note = "There are no pictures to validate on: the last weights are kept as the best."
     pictures: list[Picture] = []
     for split in splits:
         cache = cache_dataset(
@@ -133,6 +137,8 @@ def validation_pictures(
                 pictures.extend(_patches(cache, i, config.patch))
             else:
                 pictures.append(Picture(name, partial(_whole, cache, i)))
+    if not pictures:
+        note = "There are no pictures to validate on: the last weights are kept as the best."
     return pictures, note
 
 
