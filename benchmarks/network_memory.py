@@ -1,9 +1,10 @@
-"""Memory that the compared networks take on a CPU, for `reconstruct/costs.py`.
+"""Memory that the compared networks and the ablations take on a CPU, for `reconstruct/costs.py`.
 
-    python benchmarks/network_memory.py
+    python benchmarks/network_memory.py [ROW ...]
 
-Each network and size in a process of its own: what its largest resident size grows by, after a
-first picture of 64x64.
+A row is a network's name or an ablation's; what the file holds of others stays. Each network and
+size in a process of its own: what its largest resident size grows by, after a first picture of
+64x64.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from napari_gmsr.networks import ABLATIONS
+
 NETWORKS = ("mscnn", "hrnet", "hsrnet", "agdnet", "mstpp", "repcpsi")
+ROWS = (*NETWORKS, *(name for name in ABLATIONS if name != "GMSR-Net"))
 SIDES = (256, 512)
 OUT = Path(__file__).parent / "results/network_memory.json"
 
@@ -29,7 +33,8 @@ def grown(name: str, side: int) -> int:
     from napari_gmsr.networks import create
 
     torch.set_num_threads(2)
-    network = create(name).eval()
+    network = create("gmsr", **ABLATIONS[name]) if name in ABLATIONS else create(name)
+    network.eval()
     with torch.inference_mode():
         network(torch.rand(1, 3, 64, 64))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -38,35 +43,29 @@ def grown(name: str, side: int) -> int:
 
 
 def main() -> None:
-    """Measure all, or, with a name and a side, print one."""
-    if len(sys.argv) == 3:
-        print(grown(sys.argv[1], int(sys.argv[2])))
+    """Measure the rows asked for, or, with a row and a side, print one."""
+    asked = sys.argv[1:]
+    if asked[1:] and asked[1].isdigit():
+        print(grown(asked[0], int(asked[1])))
         return
     git = ["git", "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(git, capture_output=True, text=True, cwd=OUT.parent)
+    known = json.loads(OUT.read_text())["bytes"] if OUT.exists() else {}
+    for name in asked or ROWS:
+        known[name] = {}
+        for side in SIDES:
+            command = [sys.executable, __file__, name, str(side)]
+            child = subprocess.run(command, capture_output=True, text=True, check=True)
+            known[name][str(side)] = int(child.stdout)
+        print(name, known[name], flush=True)
     result = {
         "device": f"{platform.machine()}, CPU, 2 threads",
-        "commit": subprocess.run(
-            git, capture_output=True, text=True, cwd=OUT.parent
-        ).stdout.strip(),
+        "commit": found.stdout.strip(),
         "date": date.today().isoformat(),
         "versions": {name: version(name) for name in ("napari-gmsr", "torch")},
-        "bytes": {
-            name: {
-                str(side): int(
-                    subprocess.run(
-                        [sys.executable, __file__, name, str(side)],
-                        capture_output=True,
-                        text=True,
-                        check=True,
-                    ).stdout
-                )
-                for side in SIDES
-            }
-            for name in NETWORKS
-        },
+        "bytes": {name: known[name] for name in ROWS if name in known},
     }
     OUT.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["bytes"], indent=1))
 
 
 if __name__ == "__main__":

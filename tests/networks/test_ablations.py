@@ -21,6 +21,7 @@ from napari_gmsr.networks.gmsr_cuda_training import FusedOperators
 from napari_gmsr.networks.gmsr_names import to_reference_state
 from napari_gmsr.networks.padding import reflected
 from napari_gmsr.reconstruct import reconstruct
+from napari_gmsr.reconstruct.costs import run_bytes
 from napari_gmsr.scan.cuda.kernels import Kernels, Program
 from napari_gmsr.weights import ModelCard, load_model, save_checkpoint
 
@@ -174,6 +175,12 @@ def test_checkpoints_and_reconstruction(name: str, tmp_path: Path) -> None:
     assert expected in cube.provenance["engine_reason"]
     with pytest.raises(CheckpointError, match="no ablations"):
         to_reference_state(model.network)
+
+
+def test_a_scan_with_pytorch_around_it_is_planned_to_take_more_than_the_fused_network() -> None:
+    scanning = create("gmsr", **ABLATIONS["Mamba"])
+    assert run_bytes(10**6, "fused", scanning) == run_bytes(10**6, "mamba_ssm", scanning)
+    assert run_bytes(10**6, "fused", scanning) > run_bytes(10**6, "fused")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from napari_gmsr.cube import WAVELENGTHS_NM
 from napari_gmsr.errors import Cancelled, DeviceError, OutOfMemoryError
 from napari_gmsr.image import RGBImage
-from napari_gmsr.networks import create
+from napari_gmsr.networks import ABLATIONS, create, network_engine
 from napari_gmsr.reconstruct import Progress, api, costs, devices, plan, planning, reconstruct
 from napari_gmsr.weights import Model, ModelCard
 
@@ -278,10 +278,11 @@ def test_a_network_without_a_scan_claims_no_engine(monkeypatch: pytest.MonkeyPat
     assert plan((600, 600), "auto", CPU, "none", network=network).mode == "tiled"
 
 
-def test_the_compared_networks_memory_is_predicted_within_15_percent() -> None:
+def test_memory_of_the_compared_networks_and_ablations_is_predicted_within_15_percent() -> None:
     results = json.loads((ROOT / "benchmarks/results/network_memory.json").read_text())
     for name, sizes in results["bytes"].items():
-        network = create(name)
+        network = create("gmsr", **ABLATIONS[name]) if name in ABLATIONS else create(name)
+        engine = network_engine(network, "cpu").name
         for side, measured in sizes.items():
-            predicted = costs.run_bytes(int(side) ** 2, "none", network)
+            predicted = costs.run_bytes(int(side) ** 2, engine, network)
             assert predicted == pytest.approx(measured, rel=0.15), (name, side)

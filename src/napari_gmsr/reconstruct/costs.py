@@ -37,6 +37,14 @@ _COMPARED_BYTES = {
     "RepCPSI": (49e6, 1410),
 }
 
+# GMSR-Net's ablations by their branch, PyTorch around the scan that the CPU engine runs: likewise.
+_ABLATED_BYTES = {
+    "mamba": (31e6, 1840),
+    "transformer": (120e6, 2040),
+    "cnn": (11e6, 1260),
+    "none": (25e6, 1000),
+}
+
 # Nanoseconds for a pixel with the paper's widths, whose channels sum to 61: by two threads of an
 # AMD EPYC, and by the 132 multiprocessors of an H100.
 _CHANNELS_IN_ALL = 61
@@ -72,7 +80,13 @@ def run_bytes(
     int
         Bytes at the peak, picture and cube included.
     """
-    if not has_engines(network):
+    if _is_ablated(network):
+        if engine == "fused":  # of which it runs the scan alone, as mamba_ssm does
+            engine = "mamba_ssm"
+        elif engine in ("cpu", "none"):
+            least, per_pixel = _ABLATED_BYTES[str(getattr(network, "branch", ""))]
+            return int(least + per_pixel * max(_widths(network)) / _CHANNELS * pixels)
+    elif not has_engines(network):
         least, per_pixel = _COMPARED_BYTES.get(type(network).__name__, (0, _PIXELWISE))
         return int(least + per_pixel * pixels)
     widths = _widths(network)
@@ -107,6 +121,8 @@ def run_seconds(
     float or None
         Seconds; None where nothing was measured on such a device.
     """
+    if _is_ablated(network):
+        return None
     if not has_engines(network):
         known = device.type == "cpu" and type(network).__name__ not in _COMPARED_BYTES
         return 1e-9 * _PIXELWISE_CPU_NS * pixels if known else None
@@ -117,6 +133,10 @@ def run_seconds(
         there = torch.cuda.get_device_properties(device).multi_processor_count
         return work * _GPU_NS[engine] * _MULTIPROCESSORS / there
     return work * _REFERENCE_CPU_NS if device.type == "cpu" else None
+
+
+def _is_ablated(network: nn.Module | None) -> bool:
+    return not getattr(network, "complete", True)
 
 
 def _widths(network: nn.Module | None) -> tuple[int, ...]:
