@@ -24,6 +24,7 @@ _TRUTH_DASHES = (4, 2)
 _SHADES = (100, 150, 70)
 """Lightness, in percent as Qt has it, of the cubes beyond those: the lines come round again."""
 _BAND_OPACITY = 50
+_NOTHING = np.empty(0)
 
 
 def rank_pen(color: str | QColor, rank: int = 0, width: float = 2) -> QPen:
@@ -65,46 +66,45 @@ class SpectrumItems:
 
     def __init__(self, responses: pg.PlotItem, residuals: pg.PlotItem, width: float = 2) -> None:
         self._responses, self._residuals, self._width = responses, residuals, width
-        self._response, self._truth = responses.plot(antialias=True), responses.plot(antialias=True)
-        self._residual = residuals.plot(antialias=True)
+        self._response, self._truth, self._residual = (
+            pg.PlotCurveItem(antialias=True, connect="finite") for _ in range(3)
+        )
+        responses.addItem(self._response)
+        responses.addItem(self._truth)
+        residuals.addItem(self._residual)
         self._spread: pg.FillBetweenItem | None = None
         self._drawn: Spectrum | None = None
+        self._look: tuple[str, int] | None = None
 
-    def draw(self, spectrum: Spectrum | None) -> None:
-        """Draw a spectrum in place of the one before; ``None`` draws nothing."""
+    def draw(self, spectrum: Spectrum | None, color: QColor | None = None) -> None:
+        """Draw a spectrum in place of the one before; ``None`` draws nothing.
+
+        Parameters
+        ----------
+        spectrum
+            The spectrum.
+        color
+            In place of the spectrum's own.
+        """
+        if spectrum is not None:
+            self._set_look(QColor(spectrum.color) if color is None else color, spectrum.rank)
         # Filling curves is what takes time: what is drawn already stays.
-        if spectrum is self._drawn or (
-            spectrum is not None and self._drawn is not None and spectrum.looks_like(self._drawn)
-        ):
+        before, self._drawn = self._drawn, spectrum
+        if spectrum is before or (spectrum and before and spectrum.looks_like(before)):
             return
-        self._drawn = spectrum
-        if spectrum is None:
-            for curve in (self._response, self._truth, self._residual):
-                curve.setData(np.empty(0), np.empty(0))
-            self._draw_spread(None)
-            return
-        self.set_color(spectrum.color)
-        nm, shown = spectrum.wavelengths_nm, spectrum.shown
+        shown = None if spectrum is None else spectrum.shown
         # One truth is drawn once, beside the prediction.
-        truth = shown.truth if spectrum.rank == 0 else None
+        truth = shown.truth if spectrum is not None and shown and spectrum.rank == 0 else None
         for curve, values in (
-            (self._response, shown.response),
+            (self._response, shown and shown.response),
             (self._truth, truth),
-            (self._residual, shown.residual),
+            (self._residual, shown and shown.residual),
         ):
-            if values is None:
-                curve.setData(np.empty(0), np.empty(0))
+            if spectrum is None or values is None:
+                curve.setData(_NOTHING, _NOTHING)
             else:
-                curve.setData(nm, values, connect="finite")
+                curve.setData(spectrum.wavelengths_nm, values)
         self._draw_spread(spectrum)
-
-    def set_color(self, color: str | QColor) -> None:
-        """Colour the curves; the line follows from the cube that is drawn."""
-        rank = 0 if self._drawn is None else self._drawn.rank
-        pen = rank_pen(color, rank, self._width)
-        self._response.setPen(pen)
-        self._residual.setPen(pen)
-        self._truth.setPen(truth_pen(color, self._width))
 
     def remove(self) -> None:
         """Take the curves out of the plots."""
@@ -112,6 +112,16 @@ class SpectrumItems:
         for curve in (self._response, self._truth):
             self._responses.removeItem(curve)
         self._residuals.removeItem(self._residual)
+
+    def _set_look(self, color: QColor, rank: int) -> None:
+        """Colour the curves; the line follows from the cube."""
+        if self._look == (color.name(), rank):
+            return
+        self._look = color.name(), rank
+        pen = rank_pen(color, rank, self._width)
+        self._response.setPen(pen)
+        self._residual.setPen(pen)
+        self._truth.setPen(truth_pen(color, self._width))
 
     def _draw_spread(self, spectrum: Spectrum | None) -> None:
         if self._spread is not None:

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QWidget
 
+from napari_gmsr.plugin.fitted_axis import FittedAxis
 from napari_gmsr.plugin.plots import ThemedPlot, set_up_frame
 from napari_gmsr.plugin.spectra_items import SpectrumItems, rank_pen, truth_pen
 from napari_gmsr.plugin.spectra_legend import Legend, LegendEntry
@@ -68,6 +69,7 @@ class SpectraPlot(ThemedPlot):
             self._set_up(self.responses, "Response"),
             self._set_up(self.residuals, "Residual"),
         ]
+        self._upright = (FittedAxis(self.responses), FittedAxis(self.residuals))
         self.responses.getAxis("bottom").setStyle(showValues=False)
         self.residuals.setLabel("bottom", "Wavelength (nm)")
         self.residuals.setXLink(self.responses)
@@ -77,6 +79,7 @@ class SpectraPlot(ThemedPlot):
         self._zero = pg.InfiniteLine(pos=0, angle=0)
         self.residuals.addItem(self._zero, ignoreBounds=True)
         self._preview: list[SpectrumItems] = []
+        self._previewed: tuple[Spectrum, ...] = ()
         self._drawn: list[SpectrumItems] = []
         self._spectra: tuple[Spectrum, ...] = ()
         self._band_nm: float | None = None
@@ -99,8 +102,7 @@ class SpectraPlot(ThemedPlot):
         self._zero.setPen(pg.mkPen(muted, width=1))
         self._label.fill = pg.mkBrush(self.colors.background)
         self._write_legend()
-        for items in self._preview:
-            items.set_color(text)
+        self.draw_preview(self._previewed)
 
     def set_label(self, label: str) -> None:
         """Say what the curves show."""
@@ -133,14 +135,16 @@ class SpectraPlot(ThemedPlot):
             items.draw(spectrum)
         self._spectra = tuple(spectra)
         self._write_legend()
+        self._fit()
 
     def draw_preview(self, spectra: Sequence[Spectrum]) -> None:
         """Draw the spectra under the mouse; none takes them away."""
         while len(self._preview) < len(spectra):
             self._preview.append(SpectrumItems(self.responses, self.residuals, _PREVIEW_WIDTH))
         for place, items in enumerate(self._preview):
-            items.draw(spectra[place] if place < len(spectra) else None)
-            items.set_color(self.colors.text)
+            items.draw(spectra[place] if place < len(spectra) else None, self.colors.text)
+        self._previewed = tuple(spectra)
+        self._fit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Step through the bands: the arrow keys, Page, Home and End."""
@@ -171,6 +175,16 @@ class SpectraPlot(ThemedPlot):
         line.sigDragged.connect(self._on_dragged)
         plot.addItem(line, ignoreBounds=True)
         return line
+
+    def _fit(self) -> None:
+        """Fit the upright axes to what is drawn; a preview moves them only where it has to.
+
+        Axes that change with every move of the mouse are hard to read, and slow to draw.
+        """
+        curves = [spectrum.shown for spectrum in (*self._spectra, *self._previewed)]
+        steady = bool(self._previewed)
+        self._upright[0].fit((curve.response_span for curve in curves), steady=steady)
+        self._upright[1].fit((curve.residual_span for curve in curves), steady=steady)
 
     def _on_dragged(self, line: pg.InfiniteLine) -> None:
         self.band_wanted.emit(float(line.value()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,27 @@ class Curve:
     truth: Values | None = None
     spread: Values | None = None
 
-    @property
+    @cached_property
     def residual(self) -> Values | None:
         """Response minus truth, (band,)."""
         return None if self.truth is None else self.response - self.truth
+
+    @cached_property
+    def response_span(self) -> tuple[float, float] | None:
+        """Least and greatest value of response, spread and truth; ``None`` where there is none."""
+        spread = (
+            ()
+            if self.spread is None
+            else (self.response - self.spread, self.response + self.spread)
+        )
+        truth = () if self.truth is None else (self.truth,)
+        return _span(self.response, *spread, *truth)
+
+    @cached_property
+    def residual_span(self) -> tuple[float, float] | None:
+        """Least and greatest residual, and 0, where there is one."""
+        span = None if self.residual is None else _span(self.residual)
+        return None if span is None else (min(span[0], 0.0), max(span[1], 0.0))
 
     def same_as(self, other: Curve) -> bool:
         """Say whether two curves have the same values."""
@@ -169,6 +187,12 @@ class RegionSpectrum(Spectrum):
     def place(self) -> str:
         """The region's name."""
         return self.region
+
+
+def _span(*values: Values) -> tuple[float, float] | None:
+    every = np.concatenate(values)
+    finite = every[np.isfinite(every)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 def _equal(one: npt.NDArray[Any] | None, two: npt.NDArray[Any] | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,9 @@ from napari_gmsr.errors import InputError
 
 __all__ = ["similarity_map", "spectral_angle"]
 
-Band = npt.NDArray[Any]
+Slab = npt.NDArray[Any]
+_AT_ONCE = 1 << 20
+"""Values that are looked at together."""
 
 
 def spectral_angle(one: npt.ArrayLike, other: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -49,18 +52,18 @@ def spectral_angle(one: npt.ArrayLike, other: npt.ArrayLike) -> npt.NDArray[np.f
         )
     shape = np.broadcast_shapes(one.shape[1:], other.shape[1:])
     common, lengths = np.zeros(shape, dtype=np.intp), np.zeros((2, *shape))
-    for u, v, both in _bands(one, other):
-        common += both
-        lengths[0] += u**2
-        lengths[1] += v**2
+    for u, v, both in _slabs(one, other):
+        common += both.sum(axis=0)
+        lengths[0] += (u**2).sum(axis=0)
+        lengths[1] += (v**2).sum(axis=0)
     lengths = np.sqrt(lengths)
     black = lengths == 0
     scales = 1 / np.where(black, 1, lengths)
     apart, together = np.zeros((2, *shape))
-    for u, v, _ in _bands(one, other):
+    for u, v, _ in _slabs(one, other):
         u, v = u * scales[0], v * scales[1]
-        apart += (u - v) ** 2
-        together += (u + v) ** 2
+        apart += ((u - v) ** 2).sum(axis=0)
+        together += ((u + v) ** 2).sum(axis=0)
     angle = np.degrees(2 * np.arctan2(np.sqrt(apart), np.sqrt(together)))
     angle = np.where(black.all(axis=0), 0.0, np.where(black.any(axis=0), 90.0, angle))
     return np.where(common > 0, angle, np.nan)
@@ -94,12 +97,15 @@ def similarity_map(
     return spectral_angle(data, one.reshape(one.shape + (1,) * (data.ndim - 1))).astype(np.float32)
 
 
-def _bands(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Iterator[tuple[Band, Band, Band]]:
-    """Yield the two in each band, with zeros where either misses it, and where neither does.
+def _slabs(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Iterator[tuple[Slab, Slab, Slab]]:
+    """Yield some bands of the two, with zeros where either misses one, and where neither does.
 
-    Band by band, since a cube in double precision may not fit in memory.
+    Not all at once, since a cube in double precision may not fit in memory.
     """
-    for u, v in zip(one, other, strict=True):
+    pixels = max(1, *(math.prod(array.shape[1:]) for array in (one, other)))
+    step = max(1, _AT_ONCE // pixels)
+    for first in range(0, one.shape[0], step):
+        u, v = one[first : first + step], other[first : first + step]
         both = np.isfinite(u) & np.isfinite(v)
         yield (
             np.where(both, u, 0).astype(np.float64),
