@@ -1,11 +1,14 @@
 """`napari-gmsr train`: settings, the dataset's check, a run, its end by Ctrl+C."""
 
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.distributed import run as torchrun
 
 from napari_gmsr.cli.training_settings import configuration, enter, without_none
 from napari_gmsr.color import render_rgb
@@ -88,6 +91,19 @@ def test_only_the_first_process_tells_a_mistake(command, monkeypatch):
     assert code == 2
     assert out == ""
     assert err == ""
+
+
+def test_what_the_pages_say_of_torchrun_is_understood(command):
+    pages = (Path(__file__).parents[2] / "docs" / name for name in ("training.md", "cli.md"))
+    lines = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
+    lines = [line.partition("#")[0] for line in lines if line.startswith("torchrun")]
+    assert len(lines) == 3
+    for line in lines:
+        words = [word for word in shlex.split(line)[1:] if word != "..."]
+        arguments = torchrun.parse_args(words).training_script_args
+        code, out, _ = command(*arguments, "--dataset", "help")
+        assert code == 0
+        assert "cave: " in out
 
 
 def test_a_table_is_entered_only_into_a_table():
