@@ -20,6 +20,7 @@ WIDGETS = [
     "Similarity",
     "Trust",
     "Train",
+    "Batch",
     "Figure",
     "Session",
 ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_gmsr.cli.console import Verbose, interrupts, one_line, progress
-from napari_gmsr.errors import Cancelled, GMSRError, InputError, OutputError
+from napari_gmsr.errors import Cancelled, GMSRError, InputError
 
 if TYPE_CHECKING:
     from napari_gmsr.cube import SpectralCube
@@ -91,8 +89,7 @@ def reconstruct(
     """Reconstruct the spectra of RGB pictures and write a cube for each."""
     targets = _targets(photos, out, format)
 
-    from napari_gmsr.io import check_output, read_rgb
-    from napari_gmsr.reconstruct import reconstruct as reconstruct_picture
+    from napari_gmsr.reconstruct import reconstruct_file
     from napari_gmsr.weights import load_model
 
     loaded = load_model(model)
@@ -100,20 +97,13 @@ def reconstruct(
     for photo, target in targets.items():
         start = time.perf_counter()
         try:
-            # What would keep the cube from being written is noticed before the work, not after.
-            if os.path.lexists(target) and not overwrite:
-                raise OutputError(
-                    "this file exists", where=target, fix="Give another name, or --overwrite."
-                )
-            picture = read_rgb(photo)
-            if encoding is not None:
-                picture = replace(picture, encoding=encoding.value)
-            _make_folder(target.parent)
-            check_output(target, overwrite=overwrite)
             with progress(photo.name) as show, interrupts() as interrupted:
-                cube = reconstruct_picture(
-                    picture,
-                    model=loaded,
+                cube = reconstruct_file(
+                    photo,
+                    target,
+                    loaded,
+                    encoding=None if encoding is None else encoding.value,
+                    overwrite=overwrite,
                     mode=mode.value,
                     device=device,
                     ensemble=ensemble,
@@ -123,7 +113,6 @@ def reconstruct(
                     tile=tile,
                     overlap=overlap,
                 )
-            written = cube.save(target, overwrite=overwrite)
         except Cancelled:
             raise KeyboardInterrupt from None
         except GMSRError as error:
@@ -132,7 +121,7 @@ def reconstruct(
             failed += 1
             print(f"napari-gmsr: {one_line(str(error))}", file=sys.stderr)
         else:
-            _report(photo, cube, written, time.perf_counter() - start)
+            _report(photo, cube, target, time.perf_counter() - start)
     if failed:
         raise InputError(
             f"{failed} of {len(targets)} pictures failed, for the reasons above",
@@ -143,6 +132,7 @@ def reconstruct(
 def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path, Path]:
     """Return where each picture's cube goes."""
     from napari_gmsr.io import supported_suffixes
+    from napari_gmsr.jobs.batch import batch_targets, check_targets
 
     suffix = out.suffix.lower()
     if suffix in supported_suffixes("output"):
@@ -166,42 +156,9 @@ def _targets(photos: list[Path], out: Path, format: Format | None) -> dict[Path,
             fix=f"Give a folder, or a file with one of {' '.join(supported_suffixes('output'))}.",
         )
     else:
-        targets = {photo: out / f"{photo.stem}.{format or Format.zarr}" for photo in photos}
-
-    sources: dict[Path, Path] = {}
-    for photo, target in targets.items():
-        if target in sources:
-            raise InputError(
-                f"this picture and {sources[target]} would both become {target.name}",
-                where=photo,
-                fix="Reconstruct them into different folders.",
-            )
-        if _is_same(target, photo):
-            raise OutputError(
-                "the cube would replace its own picture",
-                where=target,
-                fix="Write it into another folder, or in another format.",
-            )
-        sources[target] = photo
+        return batch_targets(photos, out, f".{format or Format.zarr}")
+    check_targets(targets)
     return targets
-
-
-def _is_same(target: Path, photo: Path) -> bool:
-    try:
-        return target.samefile(photo)
-    except OSError:  # one of them is not there (yet), or not to be seen
-        return False
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder cannot be made: {error.strerror}",
-            where=folder,
-            fix="Give a folder that you may write to.",
-        ) from error
 
 
 def _report(photo: Path, cube: SpectralCube, written: Path, seconds: float) -> None:

@@ -1,3 +1,7 @@
+from .batch import BatchResult as BatchResult
+from .batch import batch_targets as batch_targets
+from .batch import find_pictures as find_pictures
+from .batch import write_results as write_results
 from .event_log import EventLog as EventLog
 from .events import Cancelled as Cancelled
 from .events import Event as Event
