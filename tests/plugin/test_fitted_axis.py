@@ -8,9 +8,9 @@ from napari_gmsr.plugin.fitted_axis import FittedAxis
 
 @pytest.fixture
 def plot(qtbot):
-    widget = pg.PlotWidget()
-    qtbot.addWidget(widget)
-    yield widget.plotItem
+    plot = pg.PlotWidget()
+    qtbot.addWidget(plot)
+    return plot
 
 
 def shown(plot):
@@ -18,12 +18,12 @@ def shown(plot):
 
 
 def test_it_fits_all_curves_with_a_margin(plot):
-    FittedAxis(plot).fit([(0.2, 0.5), None, (0.1, 0.6)])
+    FittedAxis(plot.plotItem).fit([(0.2, 0.5), None, (0.1, 0.6)])
     assert shown(plot) == pytest.approx([0.07, 0.63])
 
 
 def test_a_preview_moves_it_only_where_it_has_to(plot):
-    axis = FittedAxis(plot)
+    axis = FittedAxis(plot.plotItem)
     axis.fit([(0.0, 1.0)])
     axis.fit([(0.1, 0.9)], steady=True)
     assert shown(plot) == pytest.approx([-0.06, 1.06])
@@ -36,7 +36,7 @@ def test_a_preview_moves_it_only_where_it_has_to(plot):
 
 
 def test_a_flat_curve_lies_in_the_middle_and_nothing_changes_nothing(plot):
-    axis = FittedAxis(plot)
+    axis = FittedAxis(plot.plotItem)
     axis.fit([(0.3, 0.3)])
     assert shown(plot) == pytest.approx([0.0, 0.6])
     axis.fit([None])
