@@ -48,6 +48,7 @@ from napari_gmsr.plugin.reconstruction import ReconstructionController
 from napari_gmsr.plugin.settings import read_controls, write_controls
 from napari_gmsr.plugin.share_copy import RunCopy, RunToCopy
 from napari_gmsr.plugin.share_texts import RunText
+from napari_gmsr.plugin.trust_findings import PictureFindings
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -79,6 +80,7 @@ class ReconstructWidget(QWidget):
 
         self.picture = PictureComboBox(napari_viewer)
         self.picture.setToolTip("The RGB layer to reconstruct.")
+        self.findings = PictureFindings()
         self.model = CheckpointChoice()
         self.card = Explanation("What the chosen checkpoint is for.")
         self.mode = ElidingComboBox()
@@ -222,10 +224,11 @@ class ReconstructWidget(QWidget):
         if self.model.checkpoint is None:
             return
         layer = self.layer
-        shape = None if layer is None else picture_of_layer(layer, self._viewer.dims).shape
+        picture = None if layer is None else picture_of_layer(layer, self._viewer.dims)
+        self.findings.look(picture, self.model.card)
         if not self.device_reason.text():
             self.device_reason.setText("Looking for devices…")
-        self.controller.ask(shape, self.settings)
+        self.controller.ask(None if picture is None else picture.shape, self.settings)
 
     def _on_answered(self, settings: Settings, end: object) -> None:
         if settings != self.settings:  # changed meanwhile; the next answer is on its way
@@ -338,6 +341,7 @@ class ReconstructWidget(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Picture", self.picture)
+        form.addRow(self.findings)
         form.addRow("Checkpoint", self.model)
         form.addRow(self.card)
         form.addRow("Mode", self.mode)

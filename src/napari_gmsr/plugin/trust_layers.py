@@ -135,6 +135,10 @@ def show_map(viewer: Viewer, over: Image, values: npt.NDArray[np.float32], title
         viewer.layers.selection = selected or {layer}
     else:
         layer.data = values
+    # Two maps, each with a colour bar, would lie one over the other.
+    for other in viewer.layers:
+        if other is not layer and _MARK in other.metadata:
+            other.visible = False
     layer.colormap = "turbo"
     layer.contrast_limits_range = (0, limit)
     layer.contrast_limits = (0, limit)
