@@ -142,3 +142,35 @@ def test_ticking_with_the_keyboard(widget, qtbot):
     assert [layer.name for layer in others.layers] == ["scene [31]"]
     widget._pin((550, 2, 3))
     assert len(widget.pinned) == 2
+
+
+def test_a_cubes_spread_is_a_band_around_its_curve_and_never_a_cube(viewer, widget):
+    widget._pin((550, 2, 3))
+    spread = add_cube(viewer, cube("scene [photo] spread", seed=9))
+    assert widget.choices.prediction.layer.name == "scene [photo]"
+    assert spread not in widget.choices.others.offered
+    (pin,) = widget.pinned
+    np.testing.assert_array_equal(pin.shown.spread, spread.data[:, 2, 3])
+    assert pin.shown.response_span == pytest.approx(
+        (
+            min((pin.response - pin.shown.spread).min(), pin.truth.min()),
+            max((pin.response + pin.shown.spread).max(), pin.truth.max()),
+        )
+    )
+    widget.choices.view.kind.setCurrentText("first derivative")
+    assert widget.pinned[0].shown.spread is None
+    viewer.layers.remove(spread)
+    assert widget.pinned[0].measured.spread is None
+
+
+def test_settings_are_kept_and_taken_back(viewer, widget):
+    widget.choices.all_others.click()
+    widget.choices.radius.setValue(2)
+    widget.choices.view.kind.setCurrentText("normalised: area")
+    saved = widget.saved_settings()
+    widget.choices.others.choose([])
+    widget.choices.radius.setValue(0)
+    widget.choices.view.kind.setCurrentIndex(0)
+    widget.restore_settings(saved)
+    assert widget.saved_settings() == saved
+    assert [layer.name for layer in widget.choices.others.layers] == saved["others"]

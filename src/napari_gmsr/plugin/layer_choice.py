@@ -11,7 +11,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
 from napari_gmsr.plugin.controls import ElidingComboBox
-from napari_gmsr.plugin.layers import cube_layers
+from napari_gmsr.plugin.layers import cube_layers, is_spread_layer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -124,7 +124,11 @@ class CubeComboBox(ElidingComboBox):
 
     def _default(self) -> Image | None:
         offered = reversed(self._layers)
-        cubes = [layer for layer in offered if layer is not None and self._fits(layer)]
+        cubes = [
+            layer
+            for layer in offered
+            if layer is not None and self._fits(layer) and not is_spread_layer(layer)
+        ]
         named = [layer for layer in cubes if looks_like_truth(layer.name) == self._truth]
         if named or self._truth:
             return named[0] if named else None
@@ -191,7 +195,7 @@ class CubeList(QListWidget):
         kept = [layer for layer in before if layer in self._layers]
         self._by_user = self._by_user and bool(kept)
         if self._suggest and not self._by_user:
-            judged = [layer for layer in self._layers if not looks_like_truth(layer.name)]
+            judged = [layer for layer in self._layers if _is_prediction(layer)]
             kept = judged[-1:]
         self._fill(kept)
         if kept != before:
@@ -237,6 +241,10 @@ class CubeList(QListWidget):
     def _on_ticked(self, item: QListWidgetItem) -> None:
         self._by_user = True
         self.chosen.emit()
+
+
+def _is_prediction(layer: Image) -> bool:
+    return not looks_like_truth(layer.name) and not is_spread_layer(layer)
 
 
 def _layer_signals(viewer: Viewer) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ __all__ = [
     "current_band",
     "is_comparable",
     "is_cube_layer",
+    "is_spread_layer",
     "layer_array",
     "layer_cube",
     "layer_size",
@@ -326,6 +327,11 @@ def spread_layer(layers: Iterable[Layer], cube: Layer) -> Image | None:
     marked = [one for one in fitting if one.metadata.get(_SPREAD_OF) == str(cube.unique_id)]
     named = [one for one in fitting if one.name == f"{cube.name}{_SPREAD}"]
     return next(reversed(marked or named), None)
+
+
+def is_spread_layer(layer: Layer) -> bool:
+    """Say whether a layer holds standard deviations: it has bands, and yet no spectra."""
+    return _SPREAD_OF in layer.metadata or layer.name.endswith(_SPREAD)
 
 
 def current_band(layer: Layer, dims: Dims) -> int | None:

@@ -12,7 +12,13 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QVBo
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.plugin.controls import Fold
 from napari_gmsr.plugin.layer_choice import CubeComboBox, CubeList
-from napari_gmsr.plugin.layers import check_comparable, is_comparable, layer_size
+from napari_gmsr.plugin.layers import (
+    check_comparable,
+    is_comparable,
+    is_spread_layer,
+    layer_size,
+    spread_layer,
+)
 from napari_gmsr.plugin.region_choice import RegionChoice
 from napari_gmsr.plugin.spectra_sources import Sources
 from napari_gmsr.plugin.spectra_view import ViewChoice
@@ -24,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["SpectraChoices"]
 
 _LARGEST_RADIUS = 50
-_NOT_SEEN = (" spread",)
-"""Endings of the names of cubes that hold no spectra, and that nobody wants among curves."""
 
 
 class SpectraChoices(QWidget):
@@ -75,8 +79,9 @@ class SpectraChoices(QWidget):
             prediction,
             self.truth.layer,
             self.others.layers,
-            self.radius.value(),
-            self.view.view,
+            radius=self.radius.value(),
+            view=self.view.view,
+            spread_of=lambda cube: spread_layer(self._viewer.layers, cube),
         )
 
     def controls(self) -> dict[str, QWidget]:
@@ -85,9 +90,10 @@ class SpectraChoices(QWidget):
             "prediction": self.prediction,
             "truth": self.truth,
             "others": self.others,
-            "radius": self.radius,
+            "regions": self.regions.layers,
             "view": self.view.kind,
-            "window": self.view.bands,
+            "smoothed_bands": self.view.bands,
+            "radius": self.radius,
         }
 
     def start(self) -> None:
@@ -95,15 +101,15 @@ class SpectraChoices(QWidget):
         self._on_prediction()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Follow the layers for the list too, which is folded away at first."""
+        """Follow the layers: for the list, which is folded away at first, and for spreads."""
         super().showEvent(event)
-        self._viewer.layers.events.removed.connect(self.others.refresh)
-        self._viewer.layers.events.inserted.connect(self.others.refresh)
+        self._viewer.layers.events.removed.connect(self._on_layers)
+        self._viewer.layers.events.inserted.connect(self._on_layers)
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Stop following."""
-        self._viewer.layers.events.removed.disconnect(self.others.refresh)
-        self._viewer.layers.events.inserted.disconnect(self.others.refresh)
+        self._viewer.layers.events.removed.disconnect(self._on_layers)
+        self._viewer.layers.events.inserted.disconnect(self._on_layers)
         super().hideEvent(event)
 
     def _lay_out(self) -> None:
@@ -151,7 +157,11 @@ class SpectraChoices(QWidget):
 
     def _is_other(self, layer: Image) -> bool:
         shown = (self.prediction.layer, self.truth.layer)
-        return layer not in shown and not layer.name.endswith(_NOT_SEEN)
+        return layer not in shown and not is_spread_layer(layer)
+
+    def _on_layers(self, event: object = None) -> None:
+        self.others.refresh()
+        self._on_others()
 
     def _on_prediction(self) -> None:
         self.truth.refresh()

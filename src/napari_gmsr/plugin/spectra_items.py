@@ -108,9 +108,8 @@ class SpectrumItems:
 
     def remove(self) -> None:
         """Take the curves out of the plots."""
-        self._draw_spread(None)
-        for curve in (self._response, self._truth):
-            self._responses.removeItem(curve)
+        for item in (self._response, self._truth, *([self._spread] if self._spread else [])):
+            self._responses.removeItem(item)
         self._residuals.removeItem(self._residual)
 
     def _set_look(self, color: QColor, rank: int) -> None:
@@ -124,20 +123,23 @@ class SpectrumItems:
         self._truth.setPen(truth_pen(color, self._width))
 
     def _draw_spread(self, spectrum: Spectrum | None) -> None:
+        spread = None if spectrum is None or spectrum.rank > 0 else spectrum.shown.spread
         if self._spread is not None:
-            self._responses.removeItem(self._spread)
-            self._spread = None
-        spread = None if spectrum is None else spectrum.shown.spread
-        if spectrum is None or spread is None or spectrum.rank > 0:
+            self._spread.setVisible(spread is not None)
+        if spectrum is None or spread is None or self._look is None:
             return
-        edges = [
-            pg.PlotCurveItem(spectrum.wavelengths_nm, spectrum.shown.response + side * spread)
-            for side in (-1, 1)
-        ]
-        color = QColor(spectrum.color)
+        if self._spread is None:
+            self._edges = (pg.PlotCurveItem(), pg.PlotCurveItem())
+            self._spread = pg.FillBetweenItem(*self._edges)
+            self._responses.addItem(self._spread)
+        for edge, side in zip(self._edges, (-1, 1), strict=True):
+            # The filling has no gaps: a missing band has no spread.
+            there = np.isfinite(spectrum.shown.response + spread)
+            values = spectrum.shown.response[there] + side * spread[there]
+            edge.setData(spectrum.wavelengths_nm[there], values)
+        color = QColor(self._look[0])
         color.setAlpha(_BAND_OPACITY)
-        self._spread = pg.FillBetweenItem(*edges, brush=color)
-        self._responses.addItem(self._spread)
+        self._spread.setBrush(color)
 
 
 def _dash(pen: QPen, pattern: Sequence[float] | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ class Source:
         The cube's layer.
     truth
         What it is compared with, where the two have the same size and bands.
+    spread
+        The standard deviations of its values, where there are.
     rank
         Its place among the cubes drawn together.
     wavelengths_nm
@@ -45,6 +47,7 @@ class Source:
 
     layer: Image
     truth: Image | None
+    spread: Image | None
     rank: int
     wavelengths_nm: npt.NDArray[np.float64]
     order: npt.NDArray[np.intp]
@@ -68,6 +71,9 @@ class Sources:
         Half the side of the averaged square in pixels.
     view
         How the spectra are shown.
+    spread_of
+        Finds the layer with the standard deviations of a cube's values. They are shown around
+        spectra as measured: how far they are apart in another view does not follow from them.
     """
 
     def __init__(
@@ -75,11 +81,14 @@ class Sources:
         prediction: Image,
         truth: Image | None = None,
         others: Sequence[Image] = (),
+        *,
         radius: int = 0,
         view: View = AS_MEASURED,
+        spread_of: Callable[[Image], Image | None] = lambda layer: None,
     ) -> None:
         self.view = view
         self.radius = radius
+        self._spread_of = spread_of
         beside = [layer for layer in others if layer not in (prediction, truth)]
         self._all = [
             self._source(rank, cube, truth) for rank, cube in enumerate((prediction, *beside))
@@ -123,16 +132,19 @@ class Sources:
         wavelengths = layer_wavelengths(layer)
         order = np.argsort(wavelengths)
         compared = truth if truth is not None and is_comparable(layer, truth) else None
-        return Source(layer, compared, rank, wavelengths[order], order)
+        spread = self._spread_of(layer)
+        return Source(layer, compared, spread, rank, wavelengths[order], order)
 
     def _read(self, source: Source, y: int, x: int, color: str) -> PixelSpectrum:
-        nm, order, truth = source.wavelengths_nm, source.order, None
-        response = layer_spectrum(source.layer, y, x, self.radius)[order]
-        if source.truth is not None:
-            truth = layer_spectrum(source.truth, y, x, self.radius)[order]
-        measured = shown = Curve(response, truth)
+        def values(layer: Image | None) -> npt.NDArray[np.float32] | None:
+            return None if layer is None else layer_spectrum(layer, y, x, self.radius)[source.order]
+
+        nm, response = source.wavelengths_nm, values(source.layer)
+        assert response is not None
+        measured = shown = Curve(response, values(source.truth), values(source.spread))
         if self.view.change is not None:
-            shown = Curve(self.view(response, nm), None if truth is None else self.view(truth, nm))
+            truth = None if measured.truth is None else self.view(measured.truth, nm)
+            shown = Curve(self.view(response, nm), truth)
         return PixelSpectrum(
             cube=source.layer.name,
             color=color,

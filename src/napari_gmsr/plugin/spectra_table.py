@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,18 @@ _COLUMNS = (
     "rmse",
     "mrae",
     "spectral_angle_deg",
+    "model",
+    "checkpoint_sha256",
+    "mode",
+    "written_by",
 )
 
 
-def save_spectra(spectra: Sequence[Spectrum], path: str | Path) -> Path:
+def save_spectra(
+    spectra: Sequence[Spectrum],
+    path: str | Path,
+    provenance: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
     """Write spectra as CSV: one row for each spectrum and band.
 
     Parameters
@@ -43,6 +52,8 @@ def save_spectra(spectra: Sequence[Spectrum], path: str | Path) -> Path:
         The spectra; a column that does not apply is left empty.
     path
         File to write. An existing file is replaced once the new one is complete.
+    provenance
+        Of the cubes, by their names, as far as it is known.
 
     Returns
     -------
@@ -64,8 +75,14 @@ def save_spectra(spectra: Sequence[Spectrum], path: str | Path) -> Path:
         writer = csv.DictWriter(file, _COLUMNS)
         writer.writeheader()
         for spectrum in spectra:
-            writer.writerows(_rows(spectrum))
+            origin = _origin((provenance or {}).get(spectrum.cube, {}))
+            writer.writerows({**row, **origin} for row in _rows(spectrum))
     return path
+
+
+def _origin(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: provenance.get(key) for key in ("model", "checkpoint_sha256", "mode")}
+    return {**known, "written_by": f"napari-gmsr {version('napari-gmsr')}"}
 
 
 def _rows(spectrum: Spectrum) -> Iterator[dict[str, Any]]:

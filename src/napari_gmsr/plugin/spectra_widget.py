@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,8 +265,17 @@ class SpectraWidget(QWidget):
         save_as(self, "Save figure", "spectra.svg", kinds, self._write_figure)
 
     def _write_csv(self, path: Path) -> Path:
-        return save_spectra(self.plot.spectra, path)
+        return save_spectra(self.plot.spectra, path, self._provenance())
 
     def _write_figure(self, path: Path) -> Path:
         self._end_preview()
-        return self.plot.save_figure(path)
+        return self.plot.save_figure(path, json.dumps(self._provenance(), sort_keys=True))
+
+    def _provenance(self) -> dict[str, dict[str, Any]]:
+        """Return where the drawn cubes come from, by their names."""
+        layers = self._viewer.layers
+        return {
+            name: dict(layers[name].metadata.get("provenance", {}))
+            for name in {spectrum.cube for spectrum in self.plot.spectra}
+            if name in layers
+        }
