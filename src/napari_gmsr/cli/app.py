@@ -19,6 +19,7 @@ from napari_gmsr.cli import (
     models,
     reconstruct,
     runs,
+    show,
     simulate,
     study,
     train,
@@ -41,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("reconstruct")(reconstruct.reconstruct)
+app.command("show")(show.show)
 app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
 app.command("figure")(figure.figure)
