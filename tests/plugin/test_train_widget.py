@@ -139,7 +139,7 @@ def started(monkeypatch, script):
 @pytest.fixture
 def running(widget, started):
     """A widget that has started a run, and the run."""
-    widget.setup.start.click()
+    QTest.keyClick(widget.setup.start, Qt.Key.Key_Space)
     _, run = started[0]
     wait(lambda: widget.runs.table.current == run.path)
     return widget, run
@@ -163,19 +163,57 @@ def drawn(plot):
 # -- setting up
 
 
-def test_every_control_has_a_tooltip(pairs):
+def controls_of(widget):
+    """Return what a user can handle, without the parts of it: a spin box's text and the like."""
     kinds = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QSlider)
-    controls = [
+    return [
         control
         for kind in (*kinds, QTableView, QTreeView)
-        for control in pairs.findChildren(kind)
+        for control in widget.findChildren(kind)
         if not control.objectName().startswith("qt_")
-        # Parts of the above: a spin box's text, a tab bar's arrows, a table's corner.
         and not isinstance(control.parent(), QAbstractSpinBox | QComboBox | QTableView)
         and type(control.parent()).__name__ != "QTabBar"
     ]
+
+
+def test_every_control_has_a_tooltip(pairs):
+    controls = controls_of(pairs)
     assert len(controls) > 40
     assert [control for control in controls if not control.toolTip()] == []
+
+
+def test_the_keyboard_reaches_every_control(pairs):
+    pairs.setup.settings.more.expand(animate=False)
+    pairs.setup.data.findings.setVisible(True)
+    pairs.setup.data.findings.expand(animate=False)
+    pairs.runs.log_fold.setVisible(True)
+    pairs.runs.log_fold.expand(animate=False)
+    reached, at = set(), pairs.nextInFocusChain()
+    while at is not pairs:
+        if at.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            reached.add(at)
+        at = at.nextInFocusChain()
+    for page in (pairs.setup, pairs.runs):
+        pairs.pages.setCurrentWidget(page)
+        shown = [control for control in controls_of(page) if control.isVisible()]
+        assert len(shown) > 8
+        assert [control for control in shown if control not in reached] == []
+    assert pairs.pages.tabBar() in reached
+
+
+def test_a_run_is_started_drawn_and_stopped_by_keys(running):
+    widget, run = running
+    page = widget.runs
+    QTest.keyClick(page.table, Qt.Key.Key_Space)
+    assert list(page.table.drawn) == []
+    QTest.keyClick(page.table, Qt.Key.Key_Space)
+    assert list(page.table.drawn) == [run.path]
+    run.step(10, 0.1)
+    wait(page.stop.isEnabled)
+    QTest.keyClick(page.stop, Qt.Key.Key_Space)
+    assert run.folder.requested("stop")
+    QTest.keyClick(widget.pages.tabBar(), Qt.Key.Key_Left)
+    assert widget.pages.currentWidget() is widget.setup
 
 
 def test_it_is_ready_without_any_data_of_ones_own(widget, executor):
@@ -321,7 +359,22 @@ def test_the_check_reports_on_the_way_and_shows_its_findings(pairs, executor):
     assert rows == [["✖", "wall", "it is damaged"], ["•", "all", "it is small"]]
     assert "Get it again." in data.table.item(0, 2).toolTip()
     assert not pairs.setup.start.isEnabled()
-    assert "it is damaged" in pairs.setup.start.toolTip()
+    assert "see the findings" in pairs.setup.start.toolTip()
+
+
+def test_what_a_check_says_of_patches_holds_for_their_size_alone(pairs, executor):
+    data, settings = pairs.setup.data, pairs.setup.settings
+    data.check.click()
+    (tell,) = executor.check
+    tell(Finished([ERROR]))
+    wait(lambda: not pairs.setup.start.isEnabled())
+    assert pairs.setup.preflight.text() == "The data has errors: see the findings above."
+    patch = next(field for field in settings.few if field.path == "patch")
+    before = patch.get()
+    patch.set(64)
+    assert pairs.setup.start.isEnabled()
+    assert data.verdict.text() == f"Checked for patches of {before} px, and not yet of 64 px."
+    assert data.table.rowCount() == 0
 
 
 def test_the_check_can_be_stopped(pairs, executor):
@@ -430,7 +483,7 @@ def test_the_live_band_follows_the_run(running, viewer):
     run.preview(10, value=0.1)
     widget.runs.live.setChecked(True)
     wait(lambda: len(viewer.layers) == 3)
-    live, truth = viewer.layers["wall, 550 nm (training)"], viewer.layers["wall, 550 nm (truth)"]
+    live, truth = viewer.layers["training 550 nm, wall"], viewer.layers["truth 550 nm, wall"]
     assert (live.data.max(), truth.data.max()) == (pytest.approx(0.1), 0.5)
     assert live.contrast_limits == truth.contrast_limits
     assert not truth.visible

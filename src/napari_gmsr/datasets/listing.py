@@ -230,4 +230,4 @@ def empty(
         what = next(iter(problems)).what
     else:
         what = "no scene was found in it"
-    return DatasetError(what, where=folder, fix=f"Expected: {layout}.")
+    return DatasetError(what, where=folder, fix=f"Expected: {layout.rstrip('.')}.")

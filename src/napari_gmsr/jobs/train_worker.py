@@ -7,6 +7,7 @@ prints goes to the run's log; it is spoken to through the files of the run's fol
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import sys
 import time
@@ -19,6 +20,9 @@ from napari_gmsr.training.events import Failed
 from napari_gmsr.training.run_folder import RunFolder
 
 __all__ = ["main"]
+
+_NICENESS = 5
+"""The window and whatever else the user works with go first; training has the time they leave."""
 
 
 def main(run: Path) -> int:
@@ -35,6 +39,8 @@ def main(run: Path) -> int:
         0: done, or stopped. 1: failed, as the last event says.
     """
     faulthandler.enable()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     folder = RunFolder.open(run)
     # The machine is shut down, or somebody asks politely: as if stop were pressed.
     signal.signal(signal.SIGTERM, lambda *_: folder.request("stop"))

@@ -63,9 +63,10 @@ class DataForm(QWidget):
         self._infos = {info.name: info for info in list_datasets()}
         self._question: Question | None = None
         self._survey: Mapping[str, Any] | None = None
+        self._report: Sequence[Mapping[str, str]] = ()
+        """Findings of the last check."""
         self._trouble = ""
-        self.patch = 128
-        """Side in pixels of the patches that are to be cut."""
+        self._patch = self._checked_patch = 128
         self.dataset = ElidingComboBox()
         self.dataset.setToolTip("What to train on.")
         self.dataset.addItem("Simulated scenes", SIMULATED)
@@ -107,6 +108,16 @@ class DataForm(QWidget):
         self.browse.clicked.connect(self._on_browse)
         self.check.clicked.connect(self._on_check)
         self._on_dataset()
+
+    def set_patch(self, patch: int) -> None:
+        """Set the side in pixels of the patches that are to be cut, which the check looks at."""
+        self._patch = patch
+        if self._trouble and self._report and patch != self._checked_patch:
+            self._report, self._trouble = (), ""
+            self._show_findings(())
+            self.verdict.setText(
+                f"Checked for patches of {self._checked_patch} px, and not yet of {patch} px."
+            )
 
     # -- what is chosen
 
@@ -164,7 +175,7 @@ class DataForm(QWidget):
         if self._question is not None:
             self._question.drop()
             self._question = None
-        self._survey, self._trouble = None, ""
+        self._survey, self._report, self._trouble = None, (), ""
         self._show_findings(())
         info = self._infos.get(self.dataset.currentData())
         self.check.setEnabled(False)
@@ -201,7 +212,7 @@ class DataForm(QWidget):
             "camera": settings.camera,
         }
         if task == "check":
-            arguments["patch"] = self.patch
+            arguments["patch"] = self._checked_patch = self._patch
         self._question = self._controller.ask(f"{_TASKS}:{task}", arguments)
         self._question.told.connect(self._on_survey if task == "survey" else self._on_report)
 
@@ -219,11 +230,11 @@ class DataForm(QWidget):
         elif isinstance(event, Cancelled):
             self.verdict.setText("The check was stopped.")
         elif isinstance(event, Finished):
-            findings = event.result
+            findings = self._report = event.result
             self._show_findings(findings)
             self.verdict.setText(_report_text(findings))
-            errors = [one for one in findings if one["severity"] == "error"]
-            self._trouble = f"The data has errors: {errors[0]['what']}." if errors else ""
+            wrong = any(one["severity"] == "error" for one in findings)
+            self._trouble = "The data has errors: see the findings above." if wrong else ""
         self._on_end(event)
 
     def _on_end(self, event: Event) -> None:

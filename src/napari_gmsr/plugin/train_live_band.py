@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
 
+from napari_gmsr.plugin.train_probes import PROBES_MARK
 from napari_gmsr.training.events import Preview
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class LiveBand:
         self._viewer = viewer
         self._shown: tuple[Path, int] | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the viewer holds it, from a dock that was closed since maybe."""
+        return any(_MARK in layer.metadata for layer in self._viewer.layers)
+
     def show(self, run: Path, preview: Preview) -> None:
         """Show a run's preview; nothing happens where it is shown already, or its file is gone."""
         if self._shown == (run, preview.step):
@@ -41,11 +47,11 @@ class LiveBand:
         except (OSError, ValueError):  # the run was removed, or is just writing the next one
             return
         self._shown = (run, preview.step)
-        place = f"{preview.scene}, {preview.band_nm:g} nm"
+        place = f"{preview.band_nm:g} nm, {PurePosixPath(preview.scene).name}"
         white = float(np.percentile(truth, 99.8)) or 1.0
         # One scale for both, and for all times: what changes is the network alone.
-        self._put("truth", truth, f"{place} (truth)", white, visible=False)
-        self._put("live", band, f"{place} (training)", white, visible=True)
+        self._put("truth", truth, f"truth {place}", white, visible=False)
+        self._put("live", band, f"training {place}", white, visible=True)
 
     def remove(self) -> None:
         """Take the layers away."""
@@ -68,6 +74,10 @@ class LiveBand:
             visible=visible,
             metadata={_MARK: kind},
         )
+        layers = self._viewer.layers
+        probes = [n for n, layer in enumerate(layers) if PROBES_MARK in layer.metadata]
+        if probes:  # they stay in sight
+            layers.move(len(layers) - 1, probes[0])
         # The user goes on working with the layer they had in hand.
         if selected and not all(_MARK in layer.metadata for layer in selected):
             self._viewer.layers.selection = selected

@@ -25,7 +25,7 @@ __all__ = ["CurvesPlot", "ProbePlot", "RunCurves"]
 
 _FAINT = 70
 """Opacity of 255 of what is smoothed, behind its smooth curve."""
-_OLDER = 190
+_OLDER = 110
 """Opacity of the prediction before the newest; older ones fade further."""
 
 
@@ -126,11 +126,11 @@ class CurvesPlot(ThemedPlot):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a size at which three plots are readable."""
-        return QSize(300, 330)
+        return QSize(300, 290)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the smallest readable size."""
-        return QSize(220, 300)
+        return QSize(220, 270)
 
 
 class _Curve:
@@ -219,11 +219,11 @@ class ProbePlot(ThemedPlot):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a size that fits below the curves."""
-        return QSize(300, 200)
+        return QSize(300, 180)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return the smallest readable size."""
-        return QSize(220, 180)
+        return QSize(220, 165)
 
 
 class _Line(NamedTuple):

@@ -23,9 +23,10 @@ from napari_gmsr.training.config import DatasetSettings
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["ProbeChoice"]
+__all__ = ["PROBES_MARK", "ProbeChoice"]
 
-_MARK = "napari_gmsr_probes"
+PROBES_MARK = "napari_gmsr_probes"
+"""In the metadata of a Points layer of probe pixels: scene, height and width of its picture."""
 _NONE = "Probe pixels: a few are chosen by themselves."
 
 
@@ -68,7 +69,7 @@ class ProbeChoice(QWidget):
         """Scene, row and column of each pixel, of scenes that are offered."""
         found = []
         for layer in self._layers():
-            scene, height, width = layer.metadata[_MARK]
+            scene, height, width = layer.metadata[PROBES_MARK]
             if self.scene.findText(scene) < 0:
                 continue
             for point in layer.data:
@@ -89,7 +90,10 @@ class ProbeChoice(QWidget):
         self.refresh()
 
     def refresh(self, event: object = None) -> None:
-        """Say how many pixels are chosen."""
+        """Say how many pixels are chosen, and give each the colour of its spectra."""
+        for layer in self._layers():
+            if len(layer.data):
+                layer.face_color = [PALETTE[n % len(PALETTE)] for n in range(len(layer.data))]
         count = len(self.probes)
         chosen = "1 is chosen" if count == 1 else f"{count} are chosen"
         self.chosen.setText(f"Probe pixels: {chosen}." if count else _NONE)
@@ -110,7 +114,7 @@ class ProbeChoice(QWidget):
         if settings is None or not scene:
             return
         for layer in self._layers():
-            if layer.metadata[_MARK][0] == scene:
+            if layer.metadata[PROBES_MARK][0] == scene:
                 self._hand_over(layer)
                 return
         arguments = {
@@ -143,7 +147,7 @@ class ProbeChoice(QWidget):
             border_color="white",
             border_width=0.06,
             canvas_size_limits=(9, 14),
-            metadata={_MARK: (picture.name, *picture.shape)},
+            metadata={PROBES_MARK: (picture.name, *picture.shape)},
         )
         layer.events.data.connect(self.refresh)
         self._viewer.add_layer(layer)
@@ -159,5 +163,5 @@ class ProbeChoice(QWidget):
         return [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Points) and _MARK in layer.metadata
+            if isinstance(layer, Points) and PROBES_MARK in layer.metadata
         ]

@@ -30,7 +30,7 @@ from napari_gmsr.plugin.train_history import RunHistory
 from napari_gmsr.plugin.train_live_band import LiveBand
 from napari_gmsr.plugin.train_plots import CurvesPlot, ProbePlot, RunCurves
 from napari_gmsr.plugin.train_run_table import RunTable
-from napari_gmsr.plugin.train_texts import differences_text, progress_sentence
+from napari_gmsr.plugin.train_texts import device_sentence, differences_text, progress_sentence
 from napari_gmsr.training.events import Failed
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class RunsPage(QWidget):
         )
         self.place = Explanation("Which picture the probe pixels lie in.")
         self.live = QCheckBox("Live band in the viewer")
+        self.live.setChecked(self._live.is_there)
         self.live.setToolTip(
             "Show a band of the validation picture in the viewer, as the network sees it now. "
             "Its truth lies hidden below."
@@ -302,7 +303,7 @@ class RunsPage(QWidget):
         self.status.setText(self._asked or progress_sentence(history))
         notes = [] if started is None else list(started.notes)
         if started is not None and not history.ended:
-            notes.insert(0, f"{started.device}, {started.engine} engine: {started.device_reason}.")
+            notes.insert(0, device_sentence(started))
         notes += [f"{warning.what}. {warning.fix}".strip() for warning in history.warnings[-3:]]
         self.notes.setText(bullets(notes))
         self._show_log(failed)

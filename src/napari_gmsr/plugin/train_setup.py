@@ -117,7 +117,7 @@ class SetupPage(QWidget):
     def _on_changed(self) -> None:
         config = self.config
         if config is not None:
-            self.data.patch = config.patch
+            self.data.set_patch(config.patch)
         why_not = self.why_not
         self.start.setEnabled(not why_not)
         self.start.setToolTip(
@@ -125,6 +125,9 @@ class SetupPage(QWidget):
         )
         if why_not:
             self._measured = None
+            if self._question is not None:
+                self._question.drop()
+                self._question = None
             # What is wrong with the data stands below the data.
             self.preflight.setText("" if why_not == self.data.verdict.text() else why_not)
         if self.isVisible():

@@ -10,10 +10,12 @@ from napari_gmsr.jobs import Difference
 from napari_gmsr.plugin.reconstruct_texts import size
 from napari_gmsr.plugin.train_history import RunHistory
 from napari_gmsr.training.config import PresetName, Select, TrainingConfig
+from napari_gmsr.training.events import Started
 
 __all__ = [
     "PRESET_TEXTS",
     "SELECT_LABELS",
+    "device_sentence",
     "differences_text",
     "duration",
     "preflight_text",
@@ -44,6 +46,13 @@ SELECT_LABELS: dict[Select, str] = {
     "paper.sam_deg": "SAM (paper)",
     "paper.mrae": "MRAE (paper)",
 }
+
+
+def device_sentence(started: Started) -> str:
+    """Return where a run is computed, by what, and why there."""
+    device = started.device.replace("cpu", "CPU")
+    engine = f", {started.engine} engine" if started.engine else ""
+    return f"{device}{engine}: {started.device_reason}."
 
 
 def preflight_text(measured: Mapping[str, Any], config: TrainingConfig) -> str:

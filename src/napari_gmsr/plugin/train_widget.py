@@ -45,6 +45,7 @@ class TrainWidget(QWidget):
         self._running: tuple[Path, ...] = ()
         self.setMinimumWidth(_WIDTH)
         self.rows = ScrollingBody(self).rows
+        self.rows.setContentsMargins(4, 4, 4, 4)  # the pages have margins of their own
 
     # -- Qt's events
 
@@ -119,6 +120,7 @@ class TrainWidget(QWidget):
         row.addWidget(self._found, stretch=1)
         row.addWidget(self.attach)
         self._banner.setVisible(False)
+        self.setMinimumWidth(0)  # from here on its contents know better
         self.rows.addWidget(self._banner)
         self.rows.addWidget(self.pages)
         self.pages.currentChanged.connect(self._on_page)
