@@ -191,7 +191,7 @@ def _chosen(
     if name in PRESETS:
         if data is None:
             raise InputError(
-                "where is the data?",
+                "the folder of the data is missing",
                 where=name,
                 fix="Give the folder of NTIRE2020, CAVE or Harvard with --data.",
             )

@@ -36,7 +36,8 @@ def as_input_error(error: ValidationError, model: type[BaseModel], where: object
     where
         The file.
     """
-    first = error.errors()[0]
+    # A key that is mistyped is often one that is missing, too.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     path = [str(part + 1) if isinstance(part, int) else str(part) for part in first["loc"]]
     field = ".".join(path)
     if first["type"] == "extra_forbidden":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from napari_gmsr.study.work import begin_anew
 __all__ = ["StudySummary", "run_study"]
 
 OnEvent = Callable[[StudyEvent], None]
-_WAIT_S = 0.2
+_WAIT_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,6 @@ class _Work:
         self.folder, self.study = folder, study
         self._on_event, self._perform = on_event, perform
         self._stop, self._telling = Stop(), threading.Lock()
-        self._faults: queue.Queue[BaseException] = queue.Queue()
 
     def tell(self, event: StudyEvent) -> None:
         """Pass an event on."""
@@ -215,35 +215,44 @@ class _Work:
         waiting: queue.SimpleQueue[StudyRun] = queue.SimpleQueue()
         for run in runs:
             waiting.put(run)
-        threads = [
-            threading.Thread(target=self._work_on, args=(waiting, device), daemon=True)
-            for device in devices
-        ]
-        for thread in threads:
-            thread.start()
+        # Not joined: a join that Ctrl+C breaks off takes its thread for ended.
+        ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        for device in devices:
+            arguments = waiting, device, ended
+            threading.Thread(target=self._work_on, args=arguments, daemon=True).start()
         interrupted = False
-        while any(thread.is_alive() for thread in threads):
+        while ended.qsize() < len(devices):
             try:
-                for thread in threads:
-                    thread.join(_WAIT_S)
+                while ended.qsize() < len(devices):
+                    time.sleep(_WAIT_S)
             except KeyboardInterrupt:
                 self._stop.at_once = interrupted
                 self._stop.asked = interrupted = True
-        if not self._faults.empty():
-            raise self._faults.get()
+        faults = [ended.get() for _ in devices]
+        fault = next((each for each in faults if each is not None), None)
+        if fault is not None:
+            raise fault
         if interrupted:
             raise KeyboardInterrupt
 
-    def _work_on(self, waiting: queue.SimpleQueue[StudyRun], device: StudyDevice) -> None:
+    def _work_on(
+        self,
+        waiting: queue.SimpleQueue[StudyRun],
+        device: StudyDevice,
+        ended: queue.SimpleQueue[BaseException | None],
+    ) -> None:
+        """Do runs until none is left, on one device."""
+        fault: BaseException | None = None
         try:
             for run in _each(waiting):
                 if self._stop.asked:
-                    return
+                    break
                 self._do(run, device)
         except BaseException as error:
             # Not of a run but of the study: a full disk, say. Everything stops.
             self._stop.asked = True
-            self._faults.put(error)
+            fault = error
+        ended.put(fault)
 
     def _do(self, run: StudyRun, device: StudyDevice) -> None:
         resumed = self.folder.run_folder(run.key).last_file.exists()
