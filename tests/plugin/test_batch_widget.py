@@ -125,6 +125,9 @@ def test_it_goes_on_after_an_error_and_writes_the_table(widget, executor, pictur
     qtbot.waitUntil(lambda: not widget.busy, timeout=30_000)
     assert column(widget, 1) == ["✓ done", "✗ failed", "✓ done"]
     assert column(widget, 3) == ["A note.", "b.png: it is damaged. Copy it again.", ""]
+    assert widget.detail.text() == "b.png: b.png: it is damaged. Copy it again."
+    widget.table.setCurrentCell(0, 0)
+    assert widget.detail.text() == "a.png: A note."
     assert all(float(seconds) >= 0 for seconds in column(widget, 2))
     assert "2 done, 1 failed" in widget.state.text()
     assert "1 of 3 pictures failed" in str(notification_manager.records[-1].message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -112,5 +113,6 @@ def write_rgb(rgb: RGBImage, path: str | Path, *, overwrite: bool = False) -> Pa
         if np.array_equal(whole.astype(np.float32) / full_scale, rgb.data):
             samples = whole
     with atomic_output(target, overwrite=overwrite) as temporary:
-        tifffile.imwrite(temporary, samples, photometric="rgb")
+        software = f"napari-gmsr {version('napari-gmsr')}"
+        tifffile.imwrite(temporary, samples, photometric="rgb", software=software)
     return target

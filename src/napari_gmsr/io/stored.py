@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -285,7 +286,7 @@ def choose_wavelengths(names: Sequence[str]) -> str | None:
 
 
 def dump_metadata(cube: SpectralCube) -> str:
-    """Return a cube's name and provenance as one line of ASCII JSON.
+    """Return a cube's name and provenance, and who writes it, as one line of ASCII JSON.
 
     Raises
     ------
@@ -293,7 +294,13 @@ def dump_metadata(cube: SpectralCube) -> str:
         Where the provenance holds something that JSON cannot say.
     """
     try:
-        return json.dumps({"name": cube.name, "provenance": dict(cube.provenance)})
+        return json.dumps(
+            {
+                "name": cube.name,
+                "provenance": dict(cube.provenance),
+                "written_by": f"napari-gmsr {version('napari-gmsr')}",
+            }
+        )
     except (TypeError, ValueError) as error:
         raise InputError(
             f"the provenance is not made of JSON types: {error}",

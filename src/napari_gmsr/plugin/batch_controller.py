@@ -191,7 +191,7 @@ class BatchController(QObject):
             if isinstance(event, Finished):
                 self._set(self._row, state="done", seconds=seconds, **_how(event.result))
             elif isinstance(event, Failed):
-                message = str(event.error).replace(", or --overwrite", "")
+                message = _told(event.error, self.results[self._row])
                 self._set(self._row, state="failed", seconds=seconds, message=message)
             else:
                 self._set(self._row, state="cancelled", seconds=seconds)
@@ -229,6 +229,13 @@ def batch_controller(widget: QWidget, executor: Executor | None) -> BatchControl
         return BatchController(executor, widget)
     found = window.findChild(BatchController)
     return found if isinstance(found, BatchController) else BatchController(executor, window)
+
+
+def _told(error: GMSRError, result: BatchResult) -> str:
+    """Return what is wrong and what to do; which picture it is about stands beside."""
+    if error.where == result.picture:
+        return f"{error.what[:1].upper()}{error.what[1:]}. {error.fix}"
+    return str(error)
 
 
 def _how(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,8 +29,11 @@ class BatchTable(QTableWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setMinimumHeight(160)
         self.setToolTip("Double-click, or press Enter on, a finished picture to open its cube.")
-        header = self.horizontalHeader()
+        header, numbers = self.horizontalHeader(), self.verticalHeader()
         assert header is not None
+        assert numbers is not None
+        numbers.hide()
+        self.setWordWrap(False)
         for column, mode in enumerate(
             (
                 QHeaderView.ResizeMode.Interactive,

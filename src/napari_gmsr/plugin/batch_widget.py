@@ -84,6 +84,7 @@ class BatchWidget(QWidget):
         self.bar = QProgressBar()
         self.state = Explanation("How the batch stands.")
         self.table = BatchTable()
+        self.detail = Explanation("What is said of the picture that is chosen in the table.")
         self._looking = LatestWorker("looking for pictures", self)
         self._lay_out()
 
@@ -97,6 +98,7 @@ class BatchWidget(QWidget):
         self.run.clicked.connect(self._on_run)
         self.cancel.clicked.connect(self._on_cancel)
         self.table.wanted.connect(self._on_wanted)
+        self.table.currentCellChanged.connect(self._show_detail)
         self._update()
 
     @property
@@ -221,6 +223,7 @@ class BatchWidget(QWidget):
         if row < self.table.rowCount():
             self.table.update_row(row, self.controller.results[row], self.controller.share)
         self._show_state()
+        self._show_detail()
 
     def _on_wanted(self, cube: str) -> None:
         try:
@@ -229,6 +232,15 @@ class BatchWidget(QWidget):
             show_error(str(error))
 
     # -- looks
+
+    def _show_detail(self) -> None:
+        """Show the chosen picture's message whole, or that of the last failure."""
+        results = self.controller.results
+        row = self.table.currentRow()
+        failures = [result for result in results if result.state == "failed"]
+        shown = results[row] if 0 <= row < len(results) else failures[-1] if failures else None
+        said = "" if shown is None else f"{Path(shown.picture).name}: {shown.message}"
+        self.detail.setText(said if shown is not None and shown.message else "")
 
     def _show_state(self) -> None:
         controller = self.controller
@@ -297,6 +309,7 @@ class BatchWidget(QWidget):
         rows.addWidget(self.bar)
         rows.addWidget(self.state)
         rows.addWidget(self.table, 1)
+        rows.addWidget(self.detail)
         rows.addStretch(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,13 +84,15 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
                 axis.setPen(self.colors.muted)
                 axis.setTextPen(self.colors.text)
 
-    def save_figure(self, path: str | Path) -> Path:
+    def save_figure(self, path: str | Path, description: str = "") -> Path:
         """Save the plot as it stands, in print colours.
 
         Parameters
         ----------
         path
             ``.png`` or ``.svg``. An existing file is replaced once the new one is complete.
+        description
+            What it shows and where that comes from, kept in the file's own metadata.
 
         Returns
         -------
@@ -114,7 +117,7 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.colors = PRINT
         self.paint_items()
         try:
-            content = draw()
+            content = draw(description)
         finally:
             self._on_theme()
         with atomic_output(path, overwrite=True) as temporary:
@@ -144,8 +147,10 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.colors = PlotColors.of_theme(self._viewer.theme)
         self.paint_items()
 
-    def _png(self) -> bytes:
+    def _png(self, description: str) -> bytes:
         image = QImage(self.size() * _PNG_SCALE, QImage.Format.Format_RGB32)
+        image.setText("Software", _program())
+        image.setText("Description", description)
         image.fill(self.colors.background)
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -156,7 +161,7 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         image.save(buffer, "PNG")
         return buffer.data().data()
 
-    def _svg(self) -> bytes:
+    def _svg(self, description: str) -> bytes:
         buffer = QBuffer()
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         generator = QSvgGenerator()
@@ -165,10 +170,15 @@ class ThemedPlot(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         generator.setViewBox(QRectF(self.rect()))
         generator.setResolution(self.logicalDpiX())
         generator.setTitle("Spectra")
+        generator.setDescription(f"{_program()} {description}".rstrip())
         painter = QPainter(generator)
         self.render(painter, QRectF(self.rect()), self.rect(), Qt.AspectRatioMode.IgnoreAspectRatio)
         painter.end()
         return bake_transforms(buffer.data().data())
+
+
+def _program() -> str:
+    return f"napari-gmsr {version('napari-gmsr')}"
 
 
 def set_up_frame(plot: pg.PlotItem, label: str) -> None:
