@@ -1,6 +1,8 @@
 """GMSR-Net with parts taken away or replaced: any picture, any engine, the paper's budget."""
 
 import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ SCANNING = [name for name in ALTERED if name.startswith("Mamba")]
 def made(name: str, **arguments: Any) -> nn.Module:
     """A small one, its norms and biases away from what they start from."""
     torch.manual_seed(0)
-    network = create("gmsr", **{"widths": [6, 31], **arguments}, **ABLATIONS[name]).eval()
+    network = create("gmsr", **{"widths": [6, 14], **arguments}, **ABLATIONS[name]).eval()
     with torch.no_grad():
         for parameter_name, parameter in network.named_parameters():
             if "norm" in parameter_name or "bias" in parameter_name:
@@ -44,10 +46,10 @@ def made(name: str, **arguments: Any) -> nn.Module:
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (37, 53)])
 def test_any_size_and_flat_pictures(name: str, size: tuple[int, int]) -> None:
     network = made(name)
-    for rgb in (torch.zeros(1, 3, *size), torch.ones(1, 3, *size), torch.rand(1, 3, *size)):
+    for rgb in (torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7), torch.rand(1, 3, *size)):
         with torch.inference_mode():
             cube = network(rgb)
-        assert cube.shape == (1, 31, *size)
+        assert cube.shape == (1, 14, *size)
         assert torch.isfinite(cube).all()
 
 
@@ -67,7 +69,7 @@ def test_training_reaches_every_parameter(name: str) -> None:
     network = made(name, drop_path=0.0).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     step = CapturedStep(network, optimiser, lambda cube, truth, _: (cube - truth).abs().mean())
-    rgb, truth = torch.rand(1, 3, 7, 9), torch.rand(1, 31, 7, 9)
+    rgb, truth = torch.rand(1, 3, 7, 9), torch.rand(1, 14, 7, 9)
     losses = [step(rgb, truth).item() for _ in range(3)]
     assert losses[-1] < losses[0]
     silent = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
@@ -157,7 +159,7 @@ def test_engines_are_chosen_for_the_network() -> None:
 
 @pytest.mark.parametrize("name", ["Transformer+GG", "Mamba+CBAM"])
 def test_checkpoints_and_reconstruction(name: str, tmp_path: Path) -> None:
-    network = made(name)
+    network = made(name, widths=[6, 31])
     card = ModelCard(
         name="ablation",
         network="gmsr",
@@ -209,3 +211,18 @@ def test_mirrored_lines_in_front() -> None:
     assert reflected(x, 8, before=2)[0].tolist() == [2, 1, 0, 1, 2, 3, 4, 3]
     alone: Tensor = reflected(torch.ones(1, 1), 4, before=3)
     assert alone.shape == (4, 4)
+
+
+@pytest.mark.parametrize("name", ["mscnn", "hrnet", "mstpp", "repcpsi", "rootpoly"])
+def test_networks_of_no_bands_are_refused(name: str) -> None:
+    for bands in (0, -3, 2.5, "31"):
+        with pytest.raises(InputError, match="bands"):
+            create(name, bands=bands)
+
+
+def test_configurations_are_known_without_pytorch() -> None:
+    code = (
+        "import sys; from napari_gmsr.networks import ABLATIONS, DEPTHS; "
+        "sys.exit('torch' in sys.modules or len(ABLATIONS) != 8 or len(DEPTHS) != 5)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -23,6 +23,7 @@ _NETWORKS = {
     "rootpoly": ("napari_gmsr.networks.rootpoly", "RootPolynomialRegression"),
     "wiener": ("napari_gmsr.networks.wiener", "WienerEstimation"),
 }
+_COUNTS = {"bands", "blocks", "stages", "width"}
 
 
 def list_networks() -> list[str]:
@@ -56,6 +57,14 @@ def create(name: str, **arguments: Any) -> nn.Module:
             where=f"network {name!r}",
             fix=f"Choose one of: {', '.join(_NETWORKS)}.",
         )
+    for key in _COUNTS & arguments.keys():
+        count = arguments[key]
+        if type(count) is not int or count < 1:
+            raise InputError(
+                f"there is no network of {count!r} {key}",
+                where=f"network {name!r}",
+                fix="Give a whole number from 1 on.",
+            )
     module, cls = _NETWORKS[name]
     try:
         network: nn.Module = getattr(import_module(module), cls)(**arguments)
