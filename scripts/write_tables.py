@@ -234,7 +234,55 @@ def cost(ablations: bool) -> str:
     )
 
 
+def corrections() -> str:
+    """Effect of the exact correction on the error, by checkpoint and scene."""
+    results = read("trust")
+    rows = [
+        [
+            f"`{name}`: {scene.replace('_', ' ')}",
+            f"{found['rmse']:.4f}",
+            f"{100 * found['clipped']:.1f} %",
+            *(f"{found[k]['rmse']:.4f}" for k in ("as_it_is", "smallest", "smoothest")),
+            *(f"{found[k]['sam_deg']:.2f}" for k in ("as_it_is", "smallest", "smoothest")),
+        ]
+        for name, model in results["models"].items()
+        for scene, found in model["re_projection"].items()
+    ]
+    head = (
+        "checkpoint and scene, RMSE of the re-projection, clipped pixels, RMSE of the cube, "
+        "smallest change, smoothest change, SAM ° of the cube, smallest, smoothest"
+    )
+    return table(head.split(", "), rows) + source("trust", results["device"], results)
+
+
+def spreads() -> str:
+    """How often the truth lies within the spread, as it is and widened, by scene."""
+    results = read("trust")
+    sets = {f"`{name}`": model["turns"] for name, model in results["models"].items()}
+    sets["both, 16 members"] = results["both_checkpoints"]
+    rows = [
+        [
+            f"{name}: {scene.replace('_', ' ')}",
+            f"{found['spread']:.4f}",
+            f"{found['error']:.4f}",
+            *(f"{100 * found['within'][k]:.0f} %" for k in "123"),
+            f"{found['scale']:.1f}",
+            *(f"{100 * found['within_scaled'][k]:.0f} %" for k in "123"),
+            f"{found['rank_correlation']:.2f}",
+        ]
+        for name, measured in sets.items()
+        for scene, found in measured["scenes"].items()
+    ]
+    head = (
+        "checkpoint and scene, spread, error, within 1 σ, 2 σ, 3 σ, factor for 68.3 %, "
+        "widened: within 1 σ, 2 σ, 3 σ, rank correlation"
+    )
+    return table(head.split(", "), rows) + source("trust", results["device"], results)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "trust-corrections": corrections,
+    "trust-spreads": spreads,
     "ratios": ratios,
     "exposures": exposures,
     "scenes-photo": lambda: scenes("photo", "srgb/D65"),
