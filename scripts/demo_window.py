@@ -101,9 +101,9 @@ def open_window(
 
 def picture_of(viewer: Viewer, path: Path) -> Path:
     """Save a picture of the whole window, once it has drawn everything."""
-    _let_draw(1000)
+    let_draw(1000)
     viewer.reset_view()
-    _let_draw(2000)
+    let_draw(2000)
     viewer.screenshot(str(path), canvas_only=False, flash=False)
     return path
 
@@ -134,11 +134,12 @@ def _new_layers(viewer: Viewer, before: set[Layer]) -> set[Layer]:
     """Wait for the layers that a widget computes in the background, and return them."""
     end = time.monotonic() + 30
     while before == set(viewer.layers) and time.monotonic() < end:
-        _let_draw(50)
+        let_draw(50)
     return set(viewer.layers) - before
 
 
-def _let_draw(milliseconds: int) -> None:
+def let_draw(milliseconds: int) -> None:
+    """Let the window go on for a while."""
     from qtpy.QtCore import QEventLoop, QTimer
 
     loop = QEventLoop()

@@ -163,11 +163,11 @@ class BatchWidget(QWidget):
 
     def _look(self) -> None:
         """Look for the pictures, off the window's thread: a folder may be large and far."""
-        folder = self.folder.text().strip()
-        if folder:
+        if self.folder.text().strip():
+            root = _path(self.folder.text())
             self.found.setText("Looking…")
-            self.out.setPlaceholderText(str(Path(folder) / "cubes"))
-            self._looking.ask(_find, folder, self.pattern.text(), self.recursive.isChecked())
+            self.out.setPlaceholderText(str(root / "cubes"))
+            self._looking.ask(_find, root, self.pattern.text(), self.recursive.isChecked())
         else:
             self._on_found([])
 
@@ -188,12 +188,12 @@ class BatchWidget(QWidget):
         self.found.setText(str(error))
 
     def _out_folder(self) -> Path:
-        return Path(self.out.text().strip() or self.out.placeholderText())
+        return _path(self.out.text().strip() or self.out.placeholderText())
 
     # -- the batch
 
     def _on_run(self) -> None:
-        root = Path(self.folder.text().strip())
+        root = _path(self.folder.text())
         settings = Settings(
             model=self.model.checkpoint or "",
             mode=self.mode.currentData(),
@@ -313,7 +313,12 @@ class BatchWidget(QWidget):
         rows.addStretch(0)
 
 
-def _find(folder: str, pattern: str, recursive: bool) -> list[Path]:
+def _path(text: str) -> Path:
+    """Return what was typed as an absolute path: the child process may be in another folder."""
+    return Path(text.strip()).expanduser().absolute()
+
+
+def _find(folder: Path, pattern: str, recursive: bool) -> list[Path]:
     return find_pictures(folder, pattern, recursive=recursive)
 
 
