@@ -135,7 +135,7 @@ def test_planes_out_of_order_missing_bands_and_lazy_arrays(qapp):
 
 
 def test_ticking_with_the_keyboard(widget, qtbot):
-    widget.choices._others_fold.expand(animate=False)
+    widget.choices.others_fold.expand(animate=False)
     others = widget.choices.others
     others.setCurrentRow(2)
     qtbot.keyClick(others, Qt.Key.Key_Space)

@@ -10,6 +10,8 @@ from napari.layers import Points
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 
+from napari_gmsr.plugin.layers import layer_size
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -29,6 +31,8 @@ PALETTE = (
 """Colours of pins: apart from each other, and readable on dark and light ground and on paper."""
 
 _MARK = "napari_gmsr_pins"
+_LEAST_PX, _OF_HEIGHT = 6, 1 / 30
+"""Diameter of a pin in the picture's pixels: to be seen where the whole picture is in sight."""
 
 
 def is_pins_layer(layer: Layer) -> bool:
@@ -138,10 +142,11 @@ class Pins(QObject):
             units=cube.units[-2:],
             axis_labels=("y", "x"),
             symbol="disc",
-            size=6,
+            size=max(_LEAST_PX, layer_size(cube)[0] * _OF_HEIGHT),
             border_color="white",
             border_width=0.06,
-            canvas_size_limits=(11, 16),
+            # Half of the lower limit is the thinnest border that is drawn at the upper one.
+            canvas_size_limits=(2, 16),
             metadata={_MARK: True},
         )
         selected = set(self._viewer.layers.selection)

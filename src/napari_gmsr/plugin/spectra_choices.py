@@ -56,7 +56,6 @@ class SpectraChoices(QWidget):
         self.radius = QSpinBox()
         self.view = ViewChoice()
         self.regions = RegionChoice(viewer)
-        self._others_fold: Fold
         self.form = QFormLayout()
         """Rows for the controls of others go here too."""
         self._lay_out()
@@ -135,14 +134,15 @@ class SpectraChoices(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.others)
         rows.addWidget(self.all_others)
-        self._others_fold = Fold("&Other cubes", others)
-        self._others_fold.toggleButton().setToolTip("Draw several cubes at every pin.")
+        self.others_fold = Fold("&Other cubes", others)
+        """Around the list, which is folded away at first."""
+        self.others_fold.toggleButton().setToolTip("Draw several cubes at every pin.")
 
         form = self.form
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Pr&ediction", self.prediction)
         form.addRow("&Truth", self.truth)
-        form.addRow(self._others_fold)
+        form.addRow(self.others_fold)
         form.addRow("&Regions", self.regions)
         form.addRow("V&iew", self.view)
         form.addRow("&Average", self.radius)
@@ -180,7 +180,7 @@ class SpectraChoices(QWidget):
 
     def _on_others(self) -> None:
         ticked = len(self.others.layers)
-        self._others_fold.set_title(f"&Other cubes ({ticked} drawn)" if ticked else "&Other cubes")
+        self.others_fold.set_title(f"&Other cubes ({ticked} drawn)" if ticked else "&Other cubes")
         self.all_others.setEnabled(bool(self._same_size()))
         self.regions.draw.setEnabled(self.prediction.layer is not None)
         self.chosen.emit()
