@@ -100,6 +100,8 @@ def test_mistakes_are_named() -> None:
 def test_measuring_says_what_is_wrong() -> None:
     with pytest.raises(EngineError, match="fused"):
         measure_cost("gmsr", 8, 8, "cpu", engine="fused")
+    with pytest.raises(InputError, match="abacus"):
+        measure_cost("gmsr", 8, 8, "abacus")
 
 
 def test_memory_is_what_a_piece_of_work_holds_at_most() -> None:

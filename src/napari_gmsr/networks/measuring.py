@@ -210,7 +210,14 @@ def _measure_here(
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(0)
     network: Any = create(name, **arguments).eval()
-    where = torch.device(device)
+    try:
+        where = torch.device(device)
+        torch.empty(0, device=where)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"PyTorch cannot use it: {reason}", where=f"device {device!r}", fix="Choose 'cpu'."
+        ) from error
     chosen = network_engine(network, where, engine)
     if hasattr(network, "engine"):
         network.engine = chosen.name
