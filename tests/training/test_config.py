@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gmsr.errors import InputError
@@ -122,6 +122,7 @@ configs = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(configs)
 def test_a_configuration_comes_back_from_its_json(config: TrainingConfig) -> None:
     assert TrainingConfig.model_validate_json(config.model_dump_json()) == config

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gmsr.errors import InputError
@@ -47,6 +47,7 @@ def plain(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(any_event)
 def test_every_event_comes_back(event: ev.Event) -> None:
     line = ev.to_line(event)
@@ -64,6 +65,7 @@ def test_infinity_becomes_what_is_not_known() -> None:
     assert math.isnan(back.best)
 
 
+@settings(deadline=None)
 @given(any_event, st.data())
 def test_a_line_that_was_cut_off_is_none(event: ev.Event, data: st.DataObject) -> None:
     line = ev.to_line(event)

@@ -88,7 +88,7 @@ def run_card(
             "device": torch.cuda.get_device_name() if cuda else platform.machine(),
             "processes": world,
             **({"recipe": asdict(source.recipe)} if isinstance(source, SimulatedPatches) else {}),
-            "versions": {n: version(n) for n in ("napari-gmsr", "torch", "lightning-fabric")},
+            "versions": {n: version(n) for n in ("napari-gmsr", "torch")},
         },
         not_for=_limits(source, camera),
         seed=config.seed,

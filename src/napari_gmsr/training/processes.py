@@ -37,32 +37,24 @@ class Processes:
 
     Raises
     ------
-    InputError
-        Where the device is not there, or Lightning Fabric is not installed.
+    GMSRError
+        Where the device is not there, or there are several processes without Lightning Fabric.
     """
 
     def __init__(self, device: str) -> None:
-        fabric_class = _fabric()
-        self.device_reason = choose_device(device)[1]
-        wanted = choose_device(device)[0]
-        world, local = (int(os.environ.get(n, 1)) for n in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-        alone = [wanted.index or 0] if wanted.type == "cuda" else 1
-        fabric = fabric_class(
-            accelerator=wanted.type,
-            devices=local if world > 1 else alone,
-            num_nodes=world // local,
-            strategy="ddp" if world > 1 else "auto",
-        )
-        fabric.launch()
-        self.device: torch.device = fabric.device
-        self.rank: int = fabric.global_rank
-        self.world: int = fabric.world_size
-        # What is decided travels between processors, so that no device is waited for.
-        self._words = (
-            distributed.new_group(backend="gloo", timeout=_PAUSE_AT_MOST)
-            if self.world > 1
-            else None
-        )
+        wanted, self.device_reason = choose_device(device)
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = 0
+        self.device: torch.device = wanted
+        self._words: distributed.ProcessGroup | None = None
+        if self.world > 1:
+            fabric = _launched(wanted.type, self.world)
+            self.device, self.rank = fabric.device, fabric.global_rank
+            # What is decided travels between processors, so that no device is waited for.
+            self._words = distributed.new_group(backend="gloo", timeout=_PAUSE_AT_MOST)
+        elif wanted.type == "cuda":
+            self.device = torch.device("cuda", wanted.index or 0)
+            torch.cuda.set_device(self.device)
 
     @property
     def is_first(self) -> bool:
@@ -123,13 +115,19 @@ class Processes:
         return None
 
 
-def _fabric() -> type[Fabric]:
+def _launched(accelerator: str, world: int) -> Fabric:
+    """Join the other processes; Fabric knows how they find each other, and which GPU is whose."""
     try:
         from lightning_fabric import Fabric
     except ImportError as error:
         raise GMSRError(
-            "training needs the package lightning-fabric",
+            "training in several processes needs the package lightning-fabric",
             where="training",
             fix="Install it: pip install 'napari-gmsr[train]'.",
         ) from error
-    return Fabric
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator=accelerator, devices=local, num_nodes=world // local, strategy="ddp"
+    )
+    fabric.launch()
+    return fabric
