@@ -59,3 +59,12 @@ def test_nothing_to_draw(refused, files, tmp_path):
     assert "--again" in refused("figure", "-o", out)
     assert "--again" in refused("figure", files[0], "--again", files[0], "-o", out)
     assert ".docx" in refused("figure", files[0], "-o", tmp_path / "figure.docx")
+
+
+def test_the_figure_of_an_evaluation_is_made_again_too(command, files, tmp_path):
+    out = tmp_path / "evaluated.png"
+    assert command("evaluate", files[0], files[2], "--figure", out)[0] == 0
+    again = tmp_path / "again.png"
+    assert command("figure", "--again", f"{out}.json", "-o", again)[0] == 0
+    with Image.open(out) as before, Image.open(again) as after:
+        assert before.tobytes() == after.tobytes()

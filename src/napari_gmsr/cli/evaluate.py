@@ -109,7 +109,7 @@ def evaluate(
             where=cube,
             fix="Give the measured cube too, or a measured cube alone with --stress.",
         )
-    from napari_gmsr.evaluate import common_bands, comparison_figure, save_figure
+    from napari_gmsr.evaluate import Comparison, ComparisonFiles, common_bands, save_comparison
     from napari_gmsr.evaluate import evaluate as compare
     from napari_gmsr.io import read_cube
 
@@ -121,8 +121,15 @@ def evaluate(
         named = common_bands(*named)
     evaluation = compare(*named)
     if figure is not None:
-        drawn = comparison_figure(None, replace(named[0], name=prediction.name), named[1])
-        save_figure(drawn, figure, overwrite=overwrite)
+        drawn = Comparison.of(replace(named[0], name=prediction.name), named[1])
+        reading = {
+            "variable": variable,
+            "scale": scale,
+            "wavelengths_nm": None if bands is None else bands.tolist(),
+        }
+        # Of cubes with fewer bands than their files the figure is not made again.
+        files = ComparisonFiles() if common else ComparisonFiles([cube], truth, None, reading)
+        save_comparison(drawn, figure, files, overwrite=overwrite)
     print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.to_text())
 
 
