@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from napari.utils.theme import get_theme
 from PIL import Image as PILImage
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -403,3 +403,25 @@ def test_the_mouse_in_a_real_window(make_napari_viewer_proxy, qtbot):
     assert abs(pin.x - 14.5) <= 1.5
     np.testing.assert_array_equal(pin.response, lemon.data[:, pin.y, pin.x])
     assert "Pinned spectra" in [layer.name for layer in viewer.layers]
+
+    box, plot = widget.wavelength, widget.plot
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, "543")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert viewer.dims.current_step[0] == 14
+    responses = plot.responses.vb
+    middle = np.mean(responses.viewRange()[1])
+    start, end = (
+        plot.mapFromScene(responses.mapViewToScene(QPointF(nm, middle))) for nm in (540, 622)
+    )
+    viewport, left = plot.viewport(), Qt.MouseButton.LeftButton
+    QTest.mouseMove(viewport, start)
+    qtbot.wait(50)
+    QTest.mousePress(viewport, left, pos=start)
+    for part in (0.4, 0.7, 1.0):
+        QTest.mouseMove(viewport, start + (end - start) * part)
+        qtbot.wait(50)
+    QTest.mouseRelease(viewport, left, pos=end)
+    assert viewer.dims.current_step[0] == 22
+    assert box.text() == "620 nm"
