@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import notifications
@@ -38,6 +39,8 @@ from napari_gmsr.plugin.layers import (
 )
 from napari_gmsr.plugin.metric_tables import MetricTables
 from napari_gmsr.plugin.settings import read_controls, write_controls
+from napari_gmsr.plugin.share_copy import CubesCopy
+from napari_gmsr.plugin.share_other_texts import ErrorsText
 from napari_gmsr.plugin.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class ErrorMapsWidget(QWidget):
         self._bands = ElidingComboBox()
         self._grid = QCheckBox("&Side by side")
         self._show = QPushButton("Show &error maps")
+        self._copy = CubesCopy(self._compared, self._text)
         self._state = QLabel()
         self._finder = WorstFinder(viewer)
         self._tables = MetricTables()
@@ -158,6 +162,7 @@ class ErrorMapsWidget(QWidget):
         rows = ScrollingBody(self).rows
         rows.addLayout(form)
         rows.addWidget(self._show)
+        rows.addWidget(self._copy)
         rows.addWidget(self._state)
         rows.addWidget(self._finder)
         rows.addWidget(self._tables)
@@ -185,6 +190,18 @@ class ErrorMapsWidget(QWidget):
     def _layers(self) -> list[Image]:
         """Return the cubes to judge: the ticked ones, never the truth itself."""
         return [layer for layer in self._predictions.layers if layer != self._truth.layer]
+
+    def _compared(self) -> list[Image]:
+        """Return the cubes and, last, their truth; nothing where one is missing."""
+        layers, truth = self._layers(), self._truth.layer
+        return [*layers, truth] if layers and truth is not None else []
+
+    def _text(self, files: list[Path]) -> ErrorsText:
+        """Write down what is compared."""
+        *cubes, truth = files
+        at_band = self._bands.currentIndex() == _SLIDER_BAND
+        nm = self._band_nm(self._layers()[0]) if at_band else None
+        return ErrorsText(cubes, truth, self._metric.currentData(), nm)
 
     def _band_nm(self, layer: Image) -> float | None:
         band = current_band(layer, self._viewer.dims)
@@ -230,6 +247,7 @@ class ErrorMapsWidget(QWidget):
             missing = "" if layers else _NO_PREDICTION
         self._say(missing)
         self._show.setEnabled(not missing)
+        self._copy.setEnabled(not missing)
         self._grid.setEnabled(len(layers) > 1)
         self._on_band()
 

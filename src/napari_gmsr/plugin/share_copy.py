@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.image import Encoding, RGBImage
 from napari_gmsr.plugin.latest import LatestWorker
-from napari_gmsr.plugin.layer_files import file_that_holds
+from napari_gmsr.plugin.layer_files import file_that_holds, layer_file
+from napari_gmsr.plugin.layers import cube_from_layer
 from napari_gmsr.plugin.pictures import LayerPicture
 from napari_gmsr.plugin.share_texts import RunText
 
-__all__ = ["CopyButtons", "RunCopy", "RunToCopy"]
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["CopyButtons", "CubesCopy", "RunCopy", "RunToCopy"]
 
 
 class CopyButtons(QWidget):
@@ -46,6 +52,60 @@ class CopyButtons(QWidget):
         assert clipboard is not None
         clipboard.setText(text)
         show_info("Copied.")
+
+
+class CubesCopy(CopyButtons):
+    """The buttons for what is done with cubes, which must be in files.
+
+    Parameters
+    ----------
+    cubes
+        Gives the layers whose files the text names; none where nothing can be copied.
+    text
+        Writes down what was done, once the files are known, in the layers' order.
+    """
+
+    def __init__(
+        self, cubes: Callable[[], list[Image]], text: Callable[[list[Path]], Writable]
+    ) -> None:
+        super().__init__()
+        self._cubes = cubes
+        self._text = text
+        self._finding = LatestWorker("looking for the cubes' files", self)
+        self.wanted.connect(self._on_wanted)
+        self._finding.done.connect(self._on_found)
+        self._finding.failed.connect(lambda error: show_error(str(error)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are being looked for."""
+        return self._finding.busy
+
+    def _on_wanted(self, kind: str) -> None:
+        layers = self._cubes()
+        if layers:
+            named = [(cube_from_layer(layer), layer_file(layer)) for layer in layers]
+            self._finding.ask(_find_all, kind, named)
+
+    def _on_found(self, found: tuple[str, list[Path], list[str]]) -> None:
+        kind, paths, without = found
+        if without:
+            show_info(f"Save to a file first: {', '.join(without)}.")
+            return
+        text = self._text(paths)
+        self.copy(text.python() if kind == "python" else text.command())
+
+
+class Writable(Protocol):
+    """What can be written down."""
+
+    def python(self) -> str:
+        """Return a script."""
+        ...
+
+    def command(self) -> str:
+        """Return one or several command lines."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -129,6 +189,15 @@ class RunCopy(CopyButtons):
 class _Found:
     path: Path
     encoding: Encoding | None
+
+
+def _find_all(
+    kind: str, named: list[tuple[SpectralCube, Path | None]]
+) -> tuple[str, list[Path], list[str]]:
+    """Return the files that hold the cubes, and the names of those that are in none."""
+    held = [file_that_holds(cube, path) for cube, path in named]
+    without = [cube.name for (cube, _), path in zip(named, held, strict=True) if path is None]
+    return kind, [path for path in held if path is not None], without
 
 
 def _find(kind: str, run: RunToCopy) -> tuple[str, RunToCopy, RGBImage, _Found | None]:

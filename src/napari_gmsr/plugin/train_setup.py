@@ -13,6 +13,8 @@ from napari_gmsr.errors import GMSRError
 from napari_gmsr.jobs import Event, Failed, Finished
 from napari_gmsr.plugin.controls import align_labels
 from napari_gmsr.plugin.reconstruct_texts import Explanation
+from napari_gmsr.plugin.share_copy import CopyButtons
+from napari_gmsr.plugin.share_other_texts import TrainingText
 from napari_gmsr.plugin.train_controller import Question, TrainingController
 from napari_gmsr.plugin.train_data import DataForm
 from napari_gmsr.plugin.train_probes import ProbeChoice
@@ -58,6 +60,7 @@ class SetupPage(QWidget):
             "Measured by training a few steps in the process that would do it."
         )
         self.start = QPushButton("Start")
+        self.copy = CopyButtons()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(6, 8, 6, 6)
         rows.addWidget(self.data)
@@ -65,6 +68,7 @@ class SetupPage(QWidget):
         rows.addWidget(self.probes)
         rows.addWidget(self.preflight)
         rows.addWidget(self.start)
+        rows.addWidget(self.copy)
         rows.addStretch(1)
 
         self._soon = QTimer(self)
@@ -74,6 +78,7 @@ class SetupPage(QWidget):
         self.data.changed.connect(self._on_data)
         self.settings.changed.connect(self._on_changed)
         self.start.clicked.connect(self._on_start)
+        self.copy.wanted.connect(self._on_copy)
         self._on_data()
 
     @property
@@ -120,6 +125,7 @@ class SetupPage(QWidget):
             self.data.set_patch(config.patch)
         why_not = self.why_not
         self.start.setEnabled(not why_not)
+        self.copy.setEnabled(not why_not)
         self.start.setToolTip(
             why_not or "Train in a process of its own: napari stays free, and may be closed."
         )
@@ -163,6 +169,13 @@ class SetupPage(QWidget):
         else:
             return
         self._question = None
+
+    def _on_copy(self, kind: str) -> None:
+        """Copy the run that Start would start."""
+        config = self.config
+        if config is not None:
+            text = TrainingText(config)
+            self.copy.copy(text.python() if kind == "python" else text.command())
 
     def _on_start(self) -> None:
         dataset = self.data.settings
