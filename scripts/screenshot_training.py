@@ -32,9 +32,9 @@ PICTURES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = (1400, 900)
 DOCK_WIDTH = 460
 SIDE = 96
-STEPS = 240
+STEPS = 400
 PATIENCE_S = 1200
-PHOTOS = {"astronaut": 12, "coffee": 6, "chelsea": 4}
+PHOTOS = {"astronaut": 10, "coffee": 6, "chelsea": 6}
 """Sample photographs and how many squares are cut out of each."""
 
 
@@ -181,9 +181,9 @@ def main() -> None:
 def _take_all(folder: Path) -> None:
     window = Pictures(PICTURES)
     page = window.widget.runs
+    window.set_up(patch=24, batch=2, validate_every=0.05, optimiser__learning_rate=2e-3)
     window.choose(folder)
-    window.set_up(patch=32, batch=4, validate_every=0.05, optimiser__learning_rate=2e-3)
-    window.add_probes((20, 30), (60, 50), (80, 16))
+    window.add_probes((10, 8), (55, 40), (30, 85))
     window.wait(lambda: "Needs about" in window.widget.setup.preflight.text())
     window.take("train-set-up")
     first = window.start("GMSR-Net")
@@ -194,7 +194,7 @@ def _take_all(folder: Path) -> None:
     window.widget.pages.setCurrentIndex(0)
     window.set_up(optimiser__learning_rate=5e-4, loss__sam=0.1)
     second = window.start("smaller steps, SAM")
-    window.wait_for_step(second, round(0.8 * STEPS))
+    window.wait_for_step(second, round(0.6 * STEPS))
     window.take("train-compared")
     page.stop.click()
     window.wait(lambda: "Stopped" in page.status.text())

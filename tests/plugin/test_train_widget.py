@@ -1,5 +1,6 @@
 """The Train widget in a real window; runs are scripted, questions are answered by the test."""
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -620,6 +621,41 @@ def test_a_run_is_removed_after_a_question(widget, script, monkeypatch):
     assert not run.path.exists()
     wait(lambda: page.table.topLevelItemCount() == 0)
     assert "No runs yet" in page.status.text()
+
+
+def test_runs_leave_nothing_behind(widget, started, viewer, monkeypatch):
+    def callbacks():
+        events = viewer.layers.events
+        return [len(emitter.callbacks) for emitter in events.emitters.values()]
+
+    def followers():
+        return [one for one in threading.enumerate() if "follows" in one.name]
+
+    monkeypatch.setattr("napari_gmsr.jobs.training.TrainingJob.alive", False)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    page, before = widget.runs, []
+    page.live.setChecked(True)
+    for number in range(5):
+        widget.pages.setCurrentWidget(widget.setup)
+        wait(widget.setup.start.isEnabled)
+        widget.setup.start.click()
+        run = started[number][1]
+        wait(lambda run=run: page.table.current == run.path)
+        run.step(10, 0.1)
+        run.validate(10)
+        run.preview(10)
+        run.finish(10, "stopped")
+        widget.controller.forget(run.path)  # which was told that its process had died
+        widget.controller.follow(run.path)
+        wait(lambda: len(viewer.layers) == 2)
+        wait(page.remove.isEnabled)
+        page.remove.click()
+        wait(lambda: page.table.topLevelItemCount() == 0)
+        assert len(viewer.layers) == 0
+        wait(lambda: not followers())
+        before.append(callbacks())
+    assert before[1:] == before[:-1]
+    assert len(page.curves.loss.curves) == len(page.probes.spectra.curves) == 0
 
 
 # -- what outlives what

@@ -53,8 +53,10 @@ class LiveBand:
         self._put("truth", truth, f"truth {place}", white, visible=False)
         self._put("live", band, f"training {place}", white, visible=True)
 
-    def remove(self) -> None:
-        """Take the layers away."""
+    def remove(self, run: Path | None = None) -> None:
+        """Take the layers away; those of one run alone, where one is given."""
+        if run is not None and (self._shown is None or self._shown[0] != run):
+            return
         self._shown = None
         for layer in [layer for layer in self._viewer.layers if _MARK in layer.metadata]:
             self._viewer.layers.remove(layer)

@@ -143,7 +143,11 @@ class RunsPage(QWidget):
     # -- what happens
 
     def _on_listed(self, runs: tuple[jobs.RunSummary, ...]) -> None:
+        drawn = list(self.table.drawn)
         self.table.show_runs(runs)
+        if list(self.table.drawn) != drawn:  # one was removed, here or elsewhere
+            self._compare()
+            self._draw()
         for run in self._choose:
             self.table.choose(run)
         # A list that was asked for before a run began does not hold it yet.
@@ -217,6 +221,7 @@ class RunsPage(QWidget):
         except GMSRError as error:
             show_error(str(error))
         else:
+            self._live.remove(run)
             show_info(f"Removed {run.name}")
         self.refresh()
 
