@@ -41,7 +41,7 @@ RESULTS = Path(__file__).parent / "results"
 HEIGHT, WIDTH, BANDS = 482, 512, 31
 PAPER_PATCHES = 450 * 42 * 100
 """Of NTIRE2020: pictures, patches of each, epochs."""
-REFERENCE = {"patches_per_s": 159.0, "device": "H100 80GB", "batch": 20}
+REFERENCE: dict[str, Any] = {"patches_per_s": 159.0, "device": "H100 80GB", "batch": 20}
 """The reference implementation with mamba-ssm 2.3.2, a step without data, as measured."""
 WARM = 0.3
 """Part of a run that does not count."""
@@ -169,6 +169,19 @@ def main() -> None:
         "reference": REFERENCE,
         "papers_patches": PAPER_PATCHES,
         "runs": runs,
+        "within_bars": {
+            title: {
+                "loader_share below 0.05": run["one"]["loader_share"] < 0.05,
+                "faster than the reference": run["one"]["patches_per_s"]
+                > REFERENCE["patches_per_s"],
+            }
+            | (
+                {"factor at least 0.9 a process": run["factor"] >= 0.9 * given.processes}
+                if "factor" in run
+                else {}
+            )
+            for title, run in runs.items()
+        },
     }
     kind = "training_cpu.json" if report["device"] == "cpu" else "training.json"
     (given.out or RESULTS / kind).write_text(json.dumps(report, indent=1) + "\n")

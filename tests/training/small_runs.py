@@ -29,6 +29,7 @@ TOGETHER: dict[str, Any] = {
     "stride": 8,
     "flips": False,
     "exposure": None,
+    "validate_every": 1.0,
     # Adam divides by the gradient's size: a large epsilon keeps rounding what it is.
     "optimiser": {"eps": 1e-3},
 }

@@ -122,7 +122,7 @@ configs = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(configs)
 def test_a_configuration_comes_back_from_its_json(config: TrainingConfig) -> None:
     assert TrainingConfig.model_validate_json(config.model_dump_json()) == config

@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_event)
 def test_every_event_comes_back(event: ev.Event) -> None:
     line = ev.to_line(event)
@@ -65,7 +65,7 @@ def test_infinity_becomes_what_is_not_known() -> None:
     assert math.isnan(back.best)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_event, st.data())
 def test_a_line_that_was_cut_off_is_none(event: ev.Event, data: st.DataObject) -> None:
     line = ev.to_line(event)

@@ -45,7 +45,7 @@ NAIVE = {"l1": l1, "mrae": mrae, "sam": sam, "back_projection": back_projection}
 
 
 @pytest.mark.parametrize("name", NAIVE)
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(prediction=cubes, cube=cubes)
 def test_each_is_its_formula(name: str, prediction: np.ndarray, cube: np.ndarray) -> None:
     expected = NAIVE[name](prediction, cube)
@@ -53,7 +53,7 @@ def test_each_is_its_formula(name: str, prediction: np.ndarray, cube: np.ndarray
     assert loss(prediction, cube, **{name: 1}) == pytest.approx(expected, rel=1e-4, abs=2e-5)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cubes, cubes)
 def test_several_are_a_weighted_sum(prediction: np.ndarray, cube: np.ndarray) -> None:
     weights = {"l1": 0.5, "mrae": 0.1, "sam": 2.0, "back_projection": 3.0}

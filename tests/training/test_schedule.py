@@ -14,19 +14,19 @@ from napari_gmsr.training.schedule import learning_rate, make_optimiser, set_lea
 done = st.floats(0, 1)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(done)
 def test_the_papers_rate_falls_with_the_power_of_one_and_a_half(done: float) -> None:
     assert learning_rate(preset("paper"), done) == pytest.approx(1e-4 * (1 - done) ** 1.5)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(done)
 def test_the_official_rate_is_constant(done: float) -> None:
     assert learning_rate(preset("official"), done) == 1e-4
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(done, done)
 def test_the_recommended_rate_rises_then_falls_to_a_hundredth(one: float, other: float) -> None:
     config = preset(warm_up=0.1)
