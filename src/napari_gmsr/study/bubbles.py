@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from napari_gmsr.networks import NetworkCost
 from napari_gmsr.study.canvas import GREY, INK, NORMAL, SMALL, Canvas, Drawing, ModelStyle, plain
 from napari_gmsr.study.findings import METRICS, Findings, Group, Value
+from napari_gmsr.study.labels import Box, place_labels
 
 __all__ = ["draw_bubbles"]
 
@@ -44,9 +46,9 @@ def draw_bubbles(findings: Findings, costs: Mapping[str, NetworkCost]) -> Drawin
     shown = {group: points for group, points in shown.items() if points}
     if not shown:
         return None
-    numbers = {model.title: i for i, model in enumerate(findings.study.models)}
+    numbers = findings.numbers
     everything = [cost for points in shown.values() for *_, cost in points]
-    largest = max(cost.parameters for cost in everything)
+    largest = max(cost.parameters_paper for cost in everything)
     canvas = Canvas(_LEFT + len(shown) * (_PANEL + _GAP), _TOP + _PANEL + _BOTTOM)
     for index, (group, points) in enumerate(shown.items()):
         axes = canvas.axes(_LEFT + index * (_PANEL + _GAP), _TOP, _PANEL, _PANEL)
@@ -59,7 +61,7 @@ def draw_bubbles(findings: Findings, costs: Mapping[str, NetworkCost]) -> Drawin
     canvas.text(
         _LEFT,
         0.2,
-        f"Area of a bubble: parameters, {_millions(largest)} the largest",
+        f"Area of a bubble: number of parameters; the largest {_millions(largest)}",
         size=SMALL,
         color=GREY,
     )
@@ -79,32 +81,61 @@ def _draw(axes: Axes, points: Points, numbers: Mapping[str, int], largest: int) 
     xs = [cost.macs / 1e9 for *_, cost in points]
     ys = [value.mean for _, value, _ in points]
     low, high = min(ys), max(ys)
-    margin = max(0.22 * (high - low), 0.3)
+    margin = max(0.14 * (high - low), 0.3)
     axes.set(xlim=(min(xs) / 3.2, max(xs) * 3.2), ylim=(low - margin, high + margin))
     # The large ones lie below, so that none is hidden.
     for title, value, cost in sorted(points, key=lambda point: -point[2].parameters):
         style = ModelStyle(numbers[title])
-        area = max(_LARGEST * cost.parameters / largest, _SMALLEST)
+        area = _area(cost, largest)
         x = cost.macs / 1e9
         if not math.isnan(value.spread):
             axes.errorbar(x, value.mean, value.spread, color=style.color, lw=1.0, capsize=2)
         axes.scatter(x, value.mean, s=area, c=style.color, marker=style.marker, alpha=0.55, lw=0.9)
-        right = x > math.sqrt(axes.get_xlim()[0] * axes.get_xlim()[1])
+    _label(axes, points, [_area(cost, largest) for *_, cost in points])
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _area(cost: NetworkCost, largest: int) -> float:
+    return max(_LARGEST * cost.parameters_paper / largest, _SMALLEST)
+
+
+def _label(axes: Axes, points: Points, areas: list[float]) -> None:
+    """Write the models' names beside their bubbles."""
+    x0, y0, x1, y1 = (each * 72 for each in _page(axes))
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = math.log(x / left) / math.log(right / left)
+        return x0 + across * (x1 - x0), y0 + (y - bottom) / (top - bottom) * (y1 - y0)
+
+    centres = [at(cost.macs / 1e9, value.mean) for _, value, cost in points]
+    titles = [title for title, *_ in points]
+    radii = [math.sqrt(area) / 2 for area in areas]
+    boxes = place_labels(centres, radii, titles, SMALL, Box(x0, y0, x1, y1))
+    for title, centre, box, (_, value, cost) in zip(titles, centres, boxes, points, strict=True):
+        middle = (box.left + box.right) / 2, (box.bottom + box.top) / 2
         axes.annotate(
             title,
-            (x, value.mean),
-            (0, math.sqrt(area) / 2 + 3),
+            (cost.macs / 1e9, value.mean),
+            (middle[0] - centre[0], middle[1] - centre[1]),
             textcoords="offset points",
-            ha="right" if right else "left",
-            va="bottom",
+            ha="center",
+            va="center",
             size=SMALL,
             color=INK,
             path_effects=[withStroke(linewidth=2.2, foreground="white")],
             parse_math=False,
         )
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _page(axes: Axes) -> tuple[float, float, float, float]:
+    """Return where axes lie, in inches: left, bottom, right, top."""
+    figure, box = axes.get_figure(), axes.get_position()
+    assert isinstance(figure, Figure)
+    width, height = figure.get_size_inches()
+    return box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height
 
 
 def _millions(parameters: int) -> str:

@@ -38,7 +38,7 @@ class ModelStyle:
     Parameters
     ----------
     number
-        Of the model in the study.
+        Of the model; 0 is the one that others are compared with.
     """
 
     number: int
@@ -58,9 +58,14 @@ class ModelStyle:
         """Its marker."""
         return _MARKERS[self.number // len(_COLORS) % len(_MARKERS)]
 
+    @property
+    def width(self) -> float:
+        """Of its line, in points."""
+        return 1.9 if self.number == 0 else 1.1
+
     def sample(self) -> Line2D:
         """Return a line for a legend."""
-        return Line2D([], [], color=self.color, ls=self.dashes, lw=1.5)
+        return Line2D([], [], color=self.color, ls=self.dashes, lw=self.width)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from napari_gmsr.study.study import slug
 __all__ = ["draw_curves"]
 
 _PICTURE, _WIDTH, _HEIGHT = 1.75, 2.1, 1.5  # inches
-_LEFT, _GAP_X, _GAP_Y, _FOOT = 0.12, 0.42, 0.5, 0.42
+_LEFT, _GAP_X, _GAP_Y, _FOOT = 0.12, 0.46, 0.5, 0.34
 _POINTS = 3
 _DASHES = (0, (3.2, 1.8))
 
@@ -41,7 +42,7 @@ def draw_curves(findings: Findings, dataset: StudyDataset, views: list[Shown]) -
     views = [view for view in views if any(title in view.cubes for title in titles)]
     if not views:
         return None
-    numbers = {model.title: i for i, model in enumerate(findings.study.models)}
+    numbers = findings.numbers
     titles = [title for title in titles if any(title in view.cubes for view in views)]
     points = [
         [p for p in shown.view.points if _inside(p, shown)]
@@ -49,7 +50,7 @@ def draw_curves(findings: Findings, dataset: StudyDataset, views: list[Shown]) -
         for shown in views
     ]
     most = max(len(each) for each in points)
-    width = _LEFT + _PICTURE + most * (_WIDTH + _GAP_X) + 0.1
+    width = _LEFT + _PICTURE + most * (_WIDTH + _GAP_X) + 0.16
     names = ["truth", *titles]
     columns = columns_for(names, width - 0.3)
     head = 0.2 + 0.16 * -(-len(names) // columns) + 0.24
@@ -108,7 +109,7 @@ def _draw_point(
     canvas: Canvas,
     shown: Shown,
     titles: list[str],
-    numbers: dict[str, int],
+    numbers: Mapping[str, int],
     point: tuple[int, tuple[int, int]],
     place: tuple[float, float],
 ) -> None:
@@ -123,12 +124,14 @@ def _draw_point(
         if title in shown.cubes:
             style = ModelStyle(numbers[title])
             spectrum = shown.cubes[title].spectrum(row, column)
-            axes.plot(nm, spectrum, color=style.color, ls=style.dashes, lw=1.2, alpha=0.95)
+            axes.plot(nm, spectrum, color=style.color, ls=style.dashes, lw=style.width)
             drawn.append(spectrum)
     axes.plot(nm, true, color=INK, lw=1.5, ls=_DASHES)
     axes.set(xlim=(nm.min(), nm.max()), ylim=(0, max(1.08 * float(np.max(drawn)), 0.01)))
     axes.set_title(f"{number + 1}", loc="left", size=NORMAL, weight="bold", color=INK, pad=3)
     axes.set_title(f"y {row}, x {column}", loc="right", size=SMALL, color=INK, pad=3)
+    if number == 0:
+        axes.set_ylabel("intensity", size=SMALL, color=INK, labelpad=3)
     strip = axes.inset_axes((0, -0.045, 1, 0.03))
     ends = float(nm.min()), float(nm.max())
     strip.imshow(

@@ -171,6 +171,12 @@ class Findings:
         """Title of the model that others are compared with."""
         return self.study.reference or self.study.models[0].title
 
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Numbers of the models for their colours: the reference's is 0."""
+        titles = [model.title for model in self.study.models if model.title != self.reference]
+        return {title: number for number, title in enumerate([self.reference, *titles])}
+
     def value(self, model: str, group: Group, metric: Metric) -> Value:
         """Return a model's mean and spread in a group."""
         seeds = self._results.get((model, group), {})

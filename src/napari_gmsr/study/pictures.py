@@ -132,6 +132,7 @@ def draw_pictures(
             heat, cax=bar, extend="max" if most > limit else "neither"
         )
         colorbar.outline.set_visible(False)
+        bar.set_title("error", size=SMALL, color=INK, loc="left", pad=8)
         bar.tick_params(labelsize=SMALL, colors=INK, length=2, width=0.6, pad=2)
     name, figures = _FIGURES[table]
     return Drawing(

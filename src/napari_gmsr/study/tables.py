@@ -23,7 +23,7 @@ _SETS: dict[Family, str] = {
     "standard": "metrics as they are usually defined",
 }
 _COSTS = (
-    ("Params (M)", "parameters", 1e6),
+    ("Params (M)", "parameters_paper", 1e6),
     ("MACs (G), paper's count", "macs_paper", 1e9),
     ("MACs (G)", "macs", 1e9),
 )
