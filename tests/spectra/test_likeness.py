@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -11,9 +11,11 @@ from napari_gmsr.errors import InputError
 from napari_gmsr.evaluate import error_map
 from napari_gmsr.spectra import similarity_map, spectral_angle
 
+few = settings(max_examples=30, deadline=None)
 spectra = hnp.arrays(np.float64, 6, elements=st.floats(0.01, 1))
 
 
+@few
 @given(spectra, spectra, st.floats(0.01, 100))
 def test_the_angle_is_that_of_vectors_whatever_their_length(one, other, exposure):
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)

@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.signal import savgol_filter
@@ -27,6 +27,7 @@ VIEWS = {
     "continuum": remove_continuum,
     **{kind: partial(normalise, by=kind) for kind in NORMALISATIONS},
 }
+few = settings(max_examples=30, deadline=None)
 any_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 
 
@@ -45,6 +46,7 @@ def test_every_kind_of_normalisation_is_offered():
 
 
 @any_view
+@few
 @given(measured(), st.randoms())
 def test_the_order_of_bands_does_not_matter(view, case, random):
     spectra, nm = case
@@ -54,6 +56,7 @@ def test_the_order_of_bands_does_not_matter(view, case, random):
 
 
 @any_view
+@few
 @given(measured(least=2), st.data())
 def test_missing_bands_are_left_out_and_stay_missing(view, case, data):
     spectra, nm = case
@@ -95,6 +98,7 @@ def test_smoothing_even_bands_is_savitzky_and_golays(window, degree):
     )
 
 
+@few
 @given(measured(least=3), st.sampled_from([3, 5, 7]))
 def test_smoothing_keeps_parabolas(case, window):
     _, nm = case
@@ -108,6 +112,7 @@ def test_a_window_that_cannot_be_is_refused(window, degree):
         smooth(np.ones(9), np.arange(9), window, degree)
 
 
+@few
 @given(measured(least=3))
 def test_the_derivative_of_a_parabola_is_exact(case):
     _, nm = case
@@ -120,6 +125,7 @@ def test_two_bands_have_a_slope_and_one_has_none():
     assert np.isnan(derivative([0.2], [500])).all()
 
 
+@few
 @given(measured(least=2), st.floats(0.1, 10))
 def test_normalisation_leaves_only_the_shape(case, exposure):
     spectra, nm = case
@@ -154,6 +160,7 @@ def test_an_unknown_normalisation_is_refused():
         normalise(np.ones(3), np.arange(3), "median")
 
 
+@few
 @given(measured(least=3))
 def test_the_continuum_is_the_upper_convex_hull(case):
     spectra, nm = case
