@@ -81,6 +81,24 @@ def test_stopped_and_resumed_ends_where_an_unbroken_run_ends(
     assert curves(path)["train/loss"].keys() == {*range(1, 9)}
 
 
+def test_broken_off_before_anything_was_saved_it_begins_anew(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    def break_off(event: ev.Event) -> None:
+        if event.step == 3:
+            raise KeyboardInterrupt
+
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), run=folder.path, on_event=break_off)
+    assert not folder.last_file.exists()
+    train(small(), run=folder.path, resume=True)
+    assert_same_state(unbroken, folder.path)
+    void = [e.step for e in folder.events() if isinstance(e, ev.Resumed)]
+    assert void == [0]  # steps that were told before count no more
+    assert curves(folder.path)["train/loss"].keys() == {*range(1, 9)}
+
+
 def test_a_paused_run_goes_on_and_its_time_does_not_count(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     began = time.monotonic()

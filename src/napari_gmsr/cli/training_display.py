@@ -94,7 +94,7 @@ def say(event: Event) -> str:
         case Paused():
             return f"paused after step {event.step}"
         case Resumed():
-            return f"goes on from step {event.step}"
+            return f"goes on from step {event.step}" if event.step else ""
         case Finished():
             best = f"; best at step {event.best_step}" if event.best_step else ""
             took = duration(event.seconds)

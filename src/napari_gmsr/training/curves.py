@@ -71,7 +71,7 @@ def open_curves(folder: Path, step: int) -> tuple[Curves | None, str]:
     except ImportError:
         return None, _NOT_INSTALLED
     try:
-        writer = SummaryWriter(folder, purge_step=step + 1 if step else None, flush_secs=_FLUSH_S)
+        writer = SummaryWriter(folder, purge_step=step + 1, flush_secs=_FLUSH_S)
     except OSError as error:
         return None, f"There are no curves for TensorBoard: {error.strerror or error}."
     return Curves(writer), ""

@@ -196,7 +196,7 @@ class Training:
         if hasattr(self.network, "engine"):
             chosen = choose_engine(self.processes.device, self.config.engine, gradients=True)
             engine, why = chosen.name, chosen.reason
-        if self.at.step:
+        if self.record.goes_on:
             self.tell(events.Resumed)
         self.tell(
             events.Started,

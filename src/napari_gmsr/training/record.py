@@ -50,6 +50,8 @@ class Record:
         self._writes = writes
         self._on_event = on_event
         self._curves: Curves | None = None
+        self.goes_on = folder.events_file.exists()
+        """Whether the run has told something before, perhaps without having saved its state."""
 
     def begin(self) -> None:
         """Forget requests that an earlier part of the run has acted on."""
