@@ -57,6 +57,7 @@ def reconstruct(
     tile: int = 256,
     overlap: int = 32,
     cancel: Callable[[], bool] | None = None,
+    on_seams: Callable[[Floats], None] | None = None,
 ) -> SpectralCube:
     """Reconstruct the spectrum of every pixel of an RGB picture.
 
@@ -86,6 +87,10 @@ def reconstruct(
         Pixels of a tile's side, and those that neighbours share, in mode ``tiled``.
     cancel
         Asked before every tile; true stops the run.
+    on_seams
+        In mode ``tiled`` called at the end with a map, float32 (y, x): how much the tiles disagree
+        where they overlap, before they are blended (the root mean square over bands of the standard
+        deviation between them); 0 where one lies alone. Of a self-ensemble it is the first view's.
 
     Returns
     -------
@@ -141,6 +146,7 @@ def reconstruct(
     halving = Halving(network, report.check, on_failure)
     bands = len(model.card.wavelengths_nm)
     gathered = SelfEnsemble(_new_cube((bands, *picture.shape)), keep_spread=ensemble)
+    seams: Floats | None = None
     for number, transform in enumerate(views):
         view = transform.apply(picture.data)
         cube = _new_cube((bands, *view.shape[:2])) if ensemble else gathered.mean
@@ -150,12 +156,19 @@ def reconstruct(
             plan_ = dataclasses.replace(plan_tiles("tiled"), reason=reason)
             report.add((plan_.tiles - 1) * (len(views) - number))
         if plan_.mode == "tiled":
-            blend_tiles(view, halving, cube, report, plan_.tile, plan_.overlap)
+            found = blend_tiles(view, halving, cube, report, plan_.tile, plan_.overlap)
+            seams = found if number == 0 else seams
         elif plan_.mode == "paper":
             paper_tiles(view, network, cube, report)
         if ensemble:
             gathered.add(transform.undo(cube))
     np.clip(gathered.mean, 0.0, 1.0, out=gathered.mean)
+    disagreement = None if seams is None or not seams.any() else _disagreement(seams)
+    if disagreement is not None:
+        rms, most = disagreement["rms"], disagreement["most"]
+        notes.append(f"Where tiles overlap they differ by {rms:.4f}, at most by {most:.4f}.")
+    if seams is not None and on_seams is not None:
+        on_seams(seams)
 
     provenance: dict[str, Any] = {
         "picture": picture.name,
@@ -167,6 +180,7 @@ def reconstruct(
         "mode_reason": plan_.reason,
         "tile": plan_.tile,
         "overlap": plan_.overlap,
+        "seams": disagreement,
         "ensemble": len(views),
         "device": f"{where}: {_device_name(where)}",
         "device_reason": why_device,
@@ -182,6 +196,12 @@ def reconstruct(
         provenance,
         gathered.spread(),
     )
+
+
+def _disagreement(seams: Floats) -> dict[str, float]:
+    """Return how much tiles disagree where they overlap: root mean square, and the most."""
+    overlapping = seams[seams > 0].astype(np.float64)
+    return {"rms": float(np.sqrt(np.mean(overlapping**2))), "most": float(overlapping.max())}
 
 
 class _Network:
