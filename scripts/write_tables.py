@@ -187,12 +187,21 @@ def engines() -> str:
     return table(head.split(", "), rows) + f"\n*`benchmarks/results/engines.json`: {origin}.*\n"
 
 
-def click_to_curve() -> str:
-    """Time from a click to the drawn curve."""
-    results = read("click_to_curve")
-    rows = [[f"{results[key]:.0f} ms" for key in ("median_ms", "max_ms", "first_ms", "limit_ms")]]
-    head = [f"median of {results['clicks']} clicks", "slowest after the first", "first", "aim"]
-    return table(head, rows) + source("click_to_curve", results["device"], results)
+def looking() -> str:
+    """Write the times from a person's events to what the window has painted."""
+    results = read("looking")
+    times, wanted = results["times_ms"], results["previews_a_second_wanted"]
+    head = ["from", "median", "95 % within", "slowest", "aim"]
+    keys = ("median", "percentile_95", "slowest", "limit")
+    rows = [[what, *(f"{row[key]:.0f} ms" for key in keys)] for what, row in times.items()]
+    rates = [f"{rate:.0f} a second" for rate in results["previews_a_second"].values()]
+    load = f"load average {results['load_average']} on {results['cpus']} processors"
+    return (
+        table(head, rows)
+        + f"\nPreviews under a mouse that never rests: {rates[0]} of one cube, {rates[1]} of four; "
+        + f"aim {wanted}.\n"
+        + source("looking", f"{results['device']}, {load}", results)
+    )
 
 
 # What Tables I and III print: parameters in M, "FLOPs" in G.
@@ -291,7 +300,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu-engine": gpu_engine,
     "engines": engines,
     "gpu-profile": gpu_profile,
-    "click-to-curve": click_to_curve,
+    "looking": looking,
     "cost": lambda: cost(ablations=False),
     "cost-of-configurations": lambda: cost(ablations=True),
 }
