@@ -132,17 +132,17 @@ def result():
 
 def test_uncertainty_adds_the_mean_its_spread_and_a_map(viewer, widget, executor, qtbot):
     add_cube(viewer, TRUTH)
-    click(widget.run)
+    click(widget.spread.run)
     assert executor.arguments["models"] == ("photo",)
     assert executor.arguments["turns"]
     np.testing.assert_array_equal(executor.arguments["rgb"].data, RGB / np.float32(255))
-    assert not widget.run.isEnabled()
+    assert not widget.spread.run.isEnabled()
     executor.emit(Progress(3, 8, "3 of 8 tiles"))
-    qtbot.waitUntil(lambda: widget.bar.value() == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: widget.spread.bar.value() == 3, timeout=WAIT)
     cube = result()
     executor.end(Finished(cube))
-    qtbot.waitUntil(lambda: "differ by" in widget.spread_state.text(), timeout=WAIT)
-    qtbot.waitUntil(lambda: "one deviation" in widget.spread_state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "differ by" in widget.spread.state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "one deviation" in widget.spread.state.text(), timeout=WAIT)
     mean = viewer.layers["scene [photo] mean of 8"]
     spread = spread_layer(viewer.layers, mean)
     np.testing.assert_allclose(spread.data, cube.spread * 22.88, rtol=1e-5)
@@ -151,15 +151,15 @@ def test_uncertainty_adds_the_mean_its_spread_and_a_map(viewer, widget, executor
     np.testing.assert_allclose(tuple(mean.scale), (10, 2, 2))
     found = viewer.layers["scene [photo] mean of 8 spread map"].data
     np.testing.assert_allclose(found, np.sqrt((spread.data**2).mean(axis=0)), rtol=1e-5)
-    assert widget.run.isEnabled()
+    assert widget.spread.run.isEnabled()
 
 
 def test_a_spread_can_stay_as_it_was_found(viewer, widget, executor, qtbot):
-    widget.widened.setChecked(False)
-    click(widget.run)
+    widget.spread.widened.setChecked(False)
+    click(widget.spread.run)
     cube = result()
     executor.end(Finished(cube))
-    qtbot.waitUntil(lambda: "differ by" in widget.spread_state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "differ by" in widget.spread.state.text(), timeout=WAIT)
     spread = spread_layer(viewer.layers, viewer.layers["scene [photo] mean of 8"])
     np.testing.assert_allclose(spread.data, cube.spread)
 
@@ -170,20 +170,20 @@ def test_a_spread_can_stay_as_it_was_found(viewer, widget, executor, qtbot):
 )
 def test_a_run_that_does_not_finish_adds_nothing(viewer, widget, executor, qtbot, end, says):
     count = len(viewer.layers)
-    click(widget.run)
-    click(widget.cancel)
+    click(widget.spread.run)
+    click(widget.spread.cancel)
     assert executor.job.is_cancelled()
     executor.end(end)
-    qtbot.waitUntil(lambda: says in widget.spread_state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: says in widget.spread.state.text(), timeout=WAIT)
     assert len(viewer.layers) == count
 
 
 def test_one_reconstruction_has_no_spread(widget):
-    widget.turns.setChecked(False)
-    assert not widget.run.isEnabled()
-    widget.models.item(1).setCheckState(Qt.CheckState.Checked)
-    assert widget.run.isEnabled()
-    assert not widget.widened.isEnabled()
+    widget.spread.turns.setChecked(False)
+    assert not widget.spread.run.isEnabled()
+    widget.spread.models.item(1).setCheckState(Qt.CheckState.Checked)
+    assert widget.spread.run.isEnabled()
+    assert not widget.spread.widened.isEnabled()
 
 
 def test_an_empty_viewer_and_a_layer_that_goes(viewer, widget, qtbot):
@@ -192,7 +192,7 @@ def test_an_empty_viewer_and_a_layer_that_goes(viewer, widget, qtbot):
     qtbot.waitUntil(lambda: not widget.busy, timeout=WAIT)
     assert len(viewer.layers) == 0
     assert not widget.project.isEnabled()
-    assert not widget.run.isEnabled()
+    assert not widget.spread.run.isEnabled()
 
 
 def test_cubes_of_other_kinds_are_told_about(viewer, widget, qtbot):
@@ -217,13 +217,13 @@ def test_cubes_of_other_kinds_are_told_about(viewer, widget, qtbot):
 
 def test_settings_come_back(viewer, widget):
     widget.smooth.setChecked(True)
-    widget.widened.setChecked(False)
+    widget.spread.widened.setChecked(False)
     saved = widget.saved_settings()
     widget.smooth.setChecked(False)
-    widget.widened.setChecked(True)
+    widget.spread.widened.setChecked(True)
     widget.restore_settings(saved)
     assert widget.smooth.isChecked()
-    assert not widget.widened.isChecked()
+    assert not widget.spread.widened.isChecked()
 
 
 def test_the_window_s_process_loads_no_torch():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import Encoding
@@ -25,6 +27,7 @@ __all__ = [
     "add_cube_over",
     "compare_spread",
     "correct",
+    "message",
     "re_project",
     "show_map",
 ]
@@ -158,3 +161,13 @@ def add_cube_over(
     layer.scale = np.array([layer.scale[0], *scale])
     layer.translate = np.array([layer.translate[0], *translate])
     return layer
+
+
+def message(tip: str) -> QLabel:
+    """Return a label for what a computation said, to be read and copied."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setToolTip(tip)
+    return label

@@ -7,18 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QMainWindow,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -26,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_gmsr.errors import GMSRError, InputError
 from napari_gmsr.image import Encoding
-from napari_gmsr.jobs import Cancelled, Executor, Failed, Progress
+from napari_gmsr.jobs import Executor
 from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox
@@ -39,19 +32,19 @@ from napari_gmsr.plugin.trust_layers import (
     Corrected,
     Question,
     add_cube_over,
-    compare_spread,
     correct,
+    message,
     re_project,
     show_map,
 )
-from napari_gmsr.plugin.trust_uncertainty import Spread, UncertaintyController
+from napari_gmsr.plugin.trust_spread import SpreadPanel
 from napari_gmsr.weights import ModelCard, list_models
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_gmsr.trust import Calibration, Reprojection
+    from napari_gmsr.trust import Reprojection
 
 __all__ = ["TrustWidget"]
 
@@ -72,9 +65,9 @@ class TrustWidget(QWidget):
     def __init__(self, napari_viewer: Viewer, executor: Executor | None = None) -> None:
         super().__init__()
         viewer = self._viewer = napari_viewer
-        self._executor = executor
-        self._controller: UncertaintyController | None = None
         self._asked: Image | None = None
+
+        self._cards = {card.name: card for card in list_models()}
 
         self.cube = CubeComboBox(viewer)
         self.cube.setToolTip("The cube to judge.")
@@ -94,50 +87,23 @@ class TrustWidget(QWidget):
         )
         self.smooth = QCheckBox("Smoothest change")
         self.smooth.setToolTip("The least rough change, instead of the smallest.")
-        self.state = _text()
-        self.models = QListWidget()
-        self.turns = QCheckBox("&Flips and rotations (8 each)")
-        self.widened = QCheckBox("&Widen to the error on real scenes")
-        self.run = QPushButton("&Run")
-        self.cancel = QPushButton("Cancel")
-        self.bar = QProgressBar()
-        self.spread_state = _text()
+        self.state = message("How far the cube is from giving its picture back.")
+        self.spread = SpreadPanel(viewer, self.picture, self.truth, executor)
         self._lay_out()
 
         self._worker = LatestWorker("judging the cube", self)
         self._worker.done.connect(self._on_done)
         self._worker.failed.connect(self._on_failed)
-        self._comparison = LatestWorker("comparing the spread with the truth", self)
-        self._comparison.done.connect(self._on_compared)
-        self._comparison.failed.connect(lambda error: show_error(str(error)))
         self.cube.chosen.connect(self._on_cube)
         self.picture.chosen.connect(self._update_buttons)
-        self.models.itemChanged.connect(self._update_buttons)
-        self.turns.toggled.connect(self._update_buttons)
         self.project.clicked.connect(self._on_project)
         self.correct.clicked.connect(self._on_correct)
-        self.run.clicked.connect(self._on_run)
-        self.cancel.clicked.connect(self._on_cancel)
         self._on_cube()
 
     @property
     def busy(self) -> bool:
         """Whether something is being computed in a thread."""
-        return self._worker.busy or self._comparison.busy or self.camera.busy
-
-    @property
-    def controller(self) -> UncertaintyController:
-        """What runs the reconstructions: one for each window."""
-        if self._controller is None:
-            window = self.window()
-            window = window if isinstance(window, QMainWindow) else None
-            found = window.findChild(UncertaintyController) if window is not None else None
-            self._controller = found or UncertaintyController(
-                self._viewer, self._executor, parent=window or self
-            )
-            self._controller.progressed.connect(self._on_progress)
-            self._controller.ended.connect(self._on_ended)
-        return self._controller
+        return self._worker.busy or self.spread.busy or self.camera.busy
 
     def saved_settings(self) -> dict[str, Any]:
         """Return the settings that a session keeps."""
@@ -146,12 +112,6 @@ class TrustWidget(QWidget):
     def restore_settings(self, saved: Mapping[str, Any]) -> None:
         """Take settings back."""
         write_controls(self._controls(), saved)
-
-    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Pick up a run under way."""
-        super().showEvent(event)
-        self.controller  # noqa: B018 - found or made
-        self._update_buttons()
 
     # -- what is chosen ------------------------------------------------------------------------
 
@@ -163,22 +123,14 @@ class TrustWidget(QWidget):
             "camera": self.camera.camera_box,
             "light": self.camera.light_box,
             "smooth": self.smooth,
-            "models": self.models,
-            "turns": self.turns,
-            "widened": self.widened,
+            "models": self.spread.models,
+            "turns": self.spread.turns,
+            "widened": self.spread.widened,
         }
 
     def _fits(self, truth: Image) -> bool:
         cube = self.cube.layer
         return cube is not None and cube != truth and is_comparable(cube, truth)
-
-    def _chosen_models(self) -> tuple[str, ...]:
-        items = [self.models.item(row) for row in range(self.models.count())]
-        return tuple(
-            item.text()
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        )
 
     def _card(self) -> ModelCard | None:
         """Return the card of the checkpoint that the cube was made with, where it has a name."""
@@ -253,60 +205,6 @@ class TrustWidget(QWidget):
     def _on_failed(self, error: GMSRError) -> None:
         self.state.setText(str(error))
 
-    def _on_run(self) -> None:
-        layer = self.picture.layer
-        if layer is None:
-            return
-        try:
-            picture = picture_of_layer(layer, self._viewer.dims)
-        except GMSRError as error:
-            show_error(str(error))
-            return
-        models = self._chosen_models()
-        encoding = self._cards[models[0]].encoding
-        self.bar.setRange(0, 0)
-        self.spread_state.setText(f"Reconstructing {picture.name} several times…")
-        self.controller.start(
-            picture,
-            encoding,
-            models,
-            turns=self.turns.isChecked(),
-            widened=self.widened.isChecked(),
-        )
-        self._update_buttons()
-
-    def _on_cancel(self) -> None:
-        self.cancel.setEnabled(False)
-        self.spread_state.setText("Cancelling…")
-        self.controller.cancel()
-
-    def _on_progress(self, at: Progress) -> None:
-        self.bar.setRange(0, at.total)
-        self.bar.setValue(at.done)
-        if self.cancel.isEnabled():
-            self.spread_state.setText(at.message)
-
-    def _on_ended(self, end: object) -> None:
-        if isinstance(end, Spread):
-            assert end.cube.spread is not None
-            mean = float((end.cube.spread**2).mean() ** 0.5)
-            self.spread_state.setText(_describe(end, mean))
-            truth = self.truth.layer
-            if truth is not None and is_comparable(end.layer, truth):
-                self._comparison.ask(compare_spread, end.cube, layer_cube(truth))
-        elif isinstance(end, Failed):
-            self.spread_state.setText(str(end.error))
-        elif isinstance(end, Cancelled):
-            self.spread_state.setText("Cancelled; nothing was added.")
-        self._update_buttons()
-
-    def _on_compared(self, found: Calibration) -> None:
-        one, two = (100 * found.within[k] for k in (1, 2))
-        self.spread_state.setText(
-            f"{self.spread_state.text()}\nThe truth lies within one deviation at {one:.0f} % of "
-            f"the values, within two at {two:.0f} % (68 and 95 if it were normal)."
-        )
-
     def _update_buttons(self, changed: object = None) -> None:
         ready = self.cube.layer is not None and self.picture.layer is not None
         self.project.setEnabled(ready)
@@ -315,45 +213,10 @@ class TrustWidget(QWidget):
             self.state.setText(_NO_CUBE)
         elif self.state.text() == _NO_CUBE:
             self.state.setText("")
-        running = self._controller is not None and self._controller.running
-        models = self._chosen_models()
-        members = len(models) * (8 if self.turns.isChecked() else 1)
-        self.run.setEnabled(not running and self.picture.layer is not None and members > 1)
-        self.run.setToolTip(
-            "Reconstruct the picture several times; adds the mean, its spread and a map."
-            if members > 1
-            else "One reconstruction has no spread: take the flips, or several checkpoints."
-        )
-        self.widened.setEnabled(self.turns.isChecked() and len(models) == 1)
-        self.cancel.setEnabled(running)
-        self.bar.setVisible(running)
 
     # -- looks ---------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self._cards = {card.name: card for card in list_models()}
-        self.models.setToolTip(
-            "The checkpoints whose results are compared. They should be for the same camera."
-        )
-        for number, card in enumerate(self._cards.values()):
-            item = QListWidgetItem(card.name)
-            item.setToolTip(card.summary)
-            item.setCheckState(Qt.CheckState.Unchecked if number else Qt.CheckState.Checked)
-            self.models.addItem(item)
-        self.models.setFixedHeight(3 * self.models.fontMetrics().height() + 14)
-        self.turns.setChecked(True)
-        self.turns.setToolTip("Each checkpoint sees the picture in its eight orientations.")
-        self.widened.setChecked(True)
-        self.widened.setToolTip(
-            "The spread over the orientations is some twenty times smaller than the error. This "
-            "multiplies it by the factor that was measured on real scenes, so that about two "
-            "thirds of the truth lie within, on average."
-        )
-        self.cancel.setToolTip("Stop the run under way; no layer is added.")
-        self.bar.setToolTip("Reconstructions that are done.")
-        self.spread_state.setToolTip("How the last run went.")
-        self.state.setToolTip("How far the cube is from giving its picture back.")
-
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("C&ube", self.cube)
@@ -368,39 +231,14 @@ class TrustWidget(QWidget):
         inner.addWidget(self.smooth)
         inner.addLayout(buttons)
         inner.addWidget(self.state)
-        spread = QGroupBox("How much do reconstructions differ?")
-        inner = QVBoxLayout(spread)
-        for widget in (self.models, self.turns, self.widened):
-            inner.addWidget(widget)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, stretch=2)
-        buttons.addWidget(self.cancel, stretch=1)
-        inner.addLayout(buttons)
-        inner.addWidget(self.bar)
-        inner.addWidget(self.spread_state)
         rows = ScrollingBody(self).rows
         rows.addLayout(form)
         rows.addWidget(back)
-        rows.addWidget(spread)
+        rows.addWidget(self.spread)
         rows.addStretch(1)
-
-
-def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 def _gain(corrected: Corrected) -> str:
     if corrected.before is None or corrected.after is None:
         return str(corrected.cube.provenance["notes"][-1])
     return f"Its RMSE against the truth is {corrected.after:.4f}, before {corrected.before:.4f}."
-
-
-def _describe(spread: Spread, mean: float) -> str:
-    text = f"The {spread.members} reconstructions differ by {mean:.4f} (root mean square)"
-    if spread.factor != 1:
-        return f"{text}, widened by {spread.factor:.3g}."
-    return f"{text}. The error is usually many times larger."
