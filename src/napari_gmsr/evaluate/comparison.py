@@ -37,6 +37,8 @@ from napari_gmsr.image import RGBImage
 __all__ = ["Comparison", "Errors"]
 
 _LONGEST_LABEL = 18
+_HEAD_CHARACTERS = 112
+"""So many fit into the width of all columns together."""
 _MOST_BESIDE = 3
 """So many cubes have their errors beside them; more have them below."""
 
@@ -248,9 +250,12 @@ def _arrange(shown: Comparison) -> _Grid:
                 _Cell(row, column, band, cube, is_error) for column, band in enumerate(shown.bands)
             ]
         return _Grid(cells, by_band, [(elide(name, _LONGEST_LABEL), None) for name in names])
-    labels = [elide(label, _LONGEST_LABEL) for label in shown.labels]
+    beside = count <= _MOST_BESIDE
+    columns = 2 * count + 1 if beside else count + 1
+    room = _HEAD_CHARACTERS // columns - (len(": error") if beside else 0)
+    labels = [elide(label, min(room, _LONGEST_LABEL)) for label in shown.labels]
     rmse = [f"RMSE {shown.errors(cube).rmse:.4f}" for cube in shown.cubes]
-    if count <= _MOST_BESIDE:
+    if beside:
         heads = [*labels, "truth", *map("{}: error\n{}".format, labels, rmse)]
         for row, band in enumerate(shown.bands):
             cells += [_Cell(row, at, band, cube) for at, cube in enumerate((*shown.cubes, None))]

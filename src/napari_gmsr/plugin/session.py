@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils import progress
+
 from napari_gmsr.errors import GMSRError, InputError, OutputError
 from napari_gmsr.io.atomic import atomic_outputs, check_outputs
 from napari_gmsr.plugin.session_file import (
@@ -80,7 +82,8 @@ def save_session(
     with atomic_outputs([folder, path], overwrite=overwrite) as (new_folder, new_file):
         new_folder.mkdir()
         layers = [
-            record_of(layer, number, path, new_folder, folder) for number, layer in enumerate(kept)
+            record_of(layer, number, path, new_folder, folder)
+            for number, layer in enumerate(progress(kept, desc="Saving the session"))
         ]
         text = _record(viewer, layers).model_dump_json(indent=1, exclude_none=True)
         new_file.write_text(f"{text}\n", encoding="utf-8")
@@ -114,7 +117,7 @@ def open_session(viewer: ViewerModel, path: str | Path) -> list[str]:
     folder = data_folder(path)
     remarks = []
     active: Layer | None = None
-    for one in record.layers:
+    for one in progress(record.layers, desc="Opening the session"):
         try:
             layer, remark = add_layer(viewer, one, path, folder)
         except GMSRError as error:
