@@ -1,8 +1,9 @@
 """Gather what the shipped weights are trained from: photographs, spectra, validation scenes.
 
 Nothing of it is committed. The folder is one for `SimulationSources.from_folder`: ``sources.json``
-lists every source with its licence, which become a part of the model cards. ``validation/`` is a
-folder of pairs, cubes alone, of which training renders the pictures that its target asks for.
+lists every source with its licence, which become a part of the model cards. ``validation/`` and
+``test/`` are folders of pairs, cubes alone, of which training and studies (studies/simulated.toml)
+render the pictures that they ask for.
 
     apt-get download lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds
     for package in *.deb; do dpkg-deb -x $package extracted; done
@@ -23,7 +24,7 @@ from PIL import Image
 from napari_gmsr.cube import WAVELENGTHS_NM
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-from real_scenes import VALIDATION, read_scene
+from real_scenes import SCENES, VALIDATION, read_scene
 
 SIDE = 640  # of the square that is kept of a photograph, in pixels
 
@@ -90,7 +91,7 @@ FAMILIES = {
 CAPBONE_KEPT = 8000  # of 114,120
 
 
-PARTS = ("photographs", "reflectances", "validation")
+PARTS = ("photographs", "reflectances", "validation", "test")
 
 
 def main() -> None:
@@ -110,7 +111,7 @@ def main() -> None:
         elif part == "reflectances":
             sources[part] = _spectra(options.shared / part, options.out / "spectra.npz")
         else:
-            sources[part] = _validation(options.shared, options.out / part)
+            sources[part] = _scenes(options.shared, options.out / part)
         listed.write_text(json.dumps(sources, indent=1, ensure_ascii=False), encoding="utf-8")
     size = sum(f.stat().st_size for f in options.out.rglob("*") if f.is_file())
     print(f"{options.out}: {size / 2**20:.1f} MiB")
@@ -164,15 +165,16 @@ def _spectra(folder: Path, out: Path) -> list[dict[str, object]]:
     return kept
 
 
-def _validation(shared: Path, out: Path) -> list[str]:
-    """Write the cubes of the validation scenes, one npz file each."""
+def _scenes(shared: Path, out: Path) -> list[str]:
+    """Write the cubes of the scenes for validation or for test, one npz file each."""
     out.mkdir(exist_ok=True)
-    for name in VALIDATION:
+    names = [n for n in SCENES if (n in VALIDATION) == (out.name == "validation")]
+    for name in names:
         np.savez_compressed(
             out / f"{name}.npz", cube=read_scene(shared, name), wavelengths_nm=WAVELENGTHS_NM
         )
-    (out / "split.json").write_text(json.dumps({"validation": list(VALIDATION)}))
-    return list(VALIDATION)
+    (out / "split.json").write_text(json.dumps({out.name: names}))
+    return names
 
 
 if __name__ == "__main__":
