@@ -174,3 +174,30 @@ def test_settings_are_kept_and_taken_back(viewer, widget):
     widget.restore_settings(saved)
     assert widget.saved_settings() == saved
     assert [layer.name for layer in widget.choices.others.layers] == saved["others"]
+
+
+def test_new_numbers_in_the_truth_are_drawn(viewer, widget):
+    widget._pin((550, 2, 3))
+    truth = viewer.layers["scene truth"]
+    truth.data = truth.data / 2
+    np.testing.assert_array_equal(widget.pinned[0].truth, truth.data[:, 2, 3])
+
+
+def test_a_cube_that_gets_other_bands_or_is_none_any_more(viewer, widget):
+    widget._pin((550, 2, 3))
+    layer = viewer.layers["scene [photo]"]
+    layer.metadata["wavelengths_nm"] = [400, 550, 700]
+    layer.data = layer.data[:3]
+    assert widget.choices.prediction.layer is layer
+    (pin,) = widget.pinned
+    np.testing.assert_array_equal(pin.response, layer.data[:, 2, 3])
+    assert pin.truth is None
+    layer.data = layer.data[:2]
+    assert widget.choices.prediction.layer.name == "elsewhere"
+
+
+def test_a_renamed_cube_is_renamed_in_the_legend(viewer, widget):
+    widget.choices.others.choose([viewer.layers["scene [31]"]])
+    widget._pin((550, 2, 3))
+    viewer.layers["scene [31]"].name = "the other"
+    assert "the other" in widget.plot.legend.texts

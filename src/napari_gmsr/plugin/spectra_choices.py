@@ -95,20 +95,23 @@ class SpectraChoices(QWidget):
             "radius": self.radius,
         }
 
-    def start(self) -> None:
-        """Take the layers as they are now: the truth is looked for again, the rest follows."""
+    def refresh(self) -> None:
+        """Take the layers as they are now: any may have become another cube, or none."""
+        self.prediction.refresh()
         self._on_prediction()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Follow the layers: for the list, which is folded away at first, and for spreads."""
+        """Follow the layers: for the list, which is folded away at first, for spreads, names."""
         super().showEvent(event)
-        self._viewer.layers.events.removed.connect(self._on_layers)
-        self._viewer.layers.events.inserted.connect(self._on_layers)
+        events = self._viewer.layers.events
+        for signal in (events.removed, events.inserted, events.renamed):
+            signal.connect(self._on_layers)
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Stop following."""
-        self._viewer.layers.events.removed.disconnect(self._on_layers)
-        self._viewer.layers.events.inserted.disconnect(self._on_layers)
+        events = self._viewer.layers.events
+        for signal in (events.removed, events.inserted, events.renamed):
+            signal.disconnect(self._on_layers)
         super().hideEvent(event)
 
     def _lay_out(self) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_gmsr.plugin.layers import (
     is_comparable,
+    layer_array,
     layer_size,
     layer_spectrum,
     layer_wavelengths,
@@ -94,6 +95,7 @@ class Sources:
             self._source(rank, cube, truth) for rank, cube in enumerate((prediction, *beside))
         ]
         self._size = layer_size(prediction)
+        self._shapes = {layer: layer_array(layer).shape for layer in self.layers}
 
     def __iter__(self) -> Iterator[Source]:
         return iter(self._all)
@@ -102,6 +104,16 @@ class Sources:
     def prediction(self) -> Image:
         """The first cube."""
         return self._all[0].layer
+
+    @property
+    def layers(self) -> list[Image]:
+        """All layers that are read: cubes, truth and spreads, each once."""
+        read = ((source.layer, source.truth, source.spread) for source in self._all)
+        return list(dict.fromkeys(layer for one in read for layer in one if layer is not None))
+
+    def still_fit(self) -> bool:
+        """Say whether the layers' arrays have the shapes that they had."""
+        return all(layer_array(layer).shape == shape for layer, shape in self._shapes.items())
 
     @property
     def range_nm(self) -> tuple[float, float]:

@@ -150,7 +150,7 @@ class SpectraWidget(QWidget):
         self.pointer.start()
         self._cursor.start()
         self.pins.start()
-        self.choices.start()
+        self.choices.refresh()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Stop following: a closed dock only hides its widget."""
@@ -170,8 +170,11 @@ class SpectraWidget(QWidget):
             layer.events.data.connect(self._on_data)
 
     def _on_data(self, event: object = None) -> None:
-        self._draw_pins()
-        self.regions.refresh()
+        if self._sources is not None and self._sources.still_fit():
+            self._draw_pins()
+            self.regions.refresh()
+        else:
+            self.choices.refresh()
 
     def _on_band(self) -> None:
         self.plot.set_band(self._cursor.nm)
@@ -186,7 +189,7 @@ class SpectraWidget(QWidget):
             self.plot.set_range(*sources.range_nm)
             self.plot.set_label(sources.view.label)
         if self.isVisible():
-            self._follow([] if sources is None else [source.layer for source in sources])
+            self._follow([] if sources is None else sources.layers)
             self.regions.follow(self.choices.regions.layer, sources)
         self._end_preview()
         self._draw_pins()
