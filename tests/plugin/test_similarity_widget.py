@@ -62,7 +62,6 @@ def test_a_click_maps_the_angle_and_the_next_moves_it(viewer, widget, qtbot):
     assert layer.data[3, 4] == pytest.approx(0, abs=1e-4)
     np.testing.assert_array_equal(layer.scale, [2, 2])
     assert layer.name == "lemon like y 3, x 4"
-    assert layer.colorbar.visible
     assert viewer.layers.selection == {cube}
     bright, dark = layer.colormap.map(np.array([0.0, 1.0]))[:, :3].sum(axis=1)
     assert bright > dark

@@ -204,7 +204,7 @@ class SimilarityWidget(QWidget):
             return  # removed while its spectra were compared
         self._wanted = False
         scale = self._scale.value()
-        layer = show_derived(
+        show_derived(
             self._viewer,
             cube,
             _KIND,
@@ -213,8 +213,6 @@ class SimilarityWidget(QWidget):
             colormap=_like_is_light(),
             contrast_limits=(0, scale),
         )
-        if not known:
-            layer.colorbar.visible = True
         share = 100 * float(np.mean(angles <= scale))
         self._say(f"{share:.2g} % of the pixels lie within {scale:g}° of y {y}, x {x}.")
 
