@@ -93,7 +93,10 @@ def measure(config: TrainingConfig, out: Path) -> None:
         return
     started = next(event for event in told if isinstance(event, Started))
     steps = [event for event in told if isinstance(event, Step)]
-    steps = [e for e in steps if e.done >= WARM] if len(steps) > 4 else steps
+    warm = [event for event in steps if event.done >= WARM]
+    steps = warm if len(warm) > 1 else steps
+    if len(steps) < 2:
+        raise SystemExit(f"{len(steps)} step in {config.minutes} minutes: give more --seconds")
     seconds = steps[-1].seconds - steps[0].seconds
     patches = (steps[-1].step - steps[0].step) * config.batch * started.world
     waited = sum(e.loader_share * (e.seconds - b.seconds) for b, e in pairwise(steps))
