@@ -87,18 +87,21 @@ def same(cubes, layer):
 
 
 @pytest.mark.gui
-def test_a_run_on_a_file(widget, viewer, qtbot, tmp_path):
+@pytest.mark.parametrize("mode", ["auto", "tiled", "paper"])
+def test_a_run_on_a_file(widget, viewer, qtbot, tmp_path, mode):
     folder = tmp_path / "pictures of $HOME"
     folder.mkdir()
     Image.fromarray(PIXELS).save(folder / "it's a wall.png")
     viewer.open(folder / "it's a wall.png")
-    widget.ensemble.setChecked(True)
+    widget.ensemble.setChecked(mode == "auto")
+    widget.mode.setCurrentIndex(widget.mode.findData(mode))
     layer = reconstruct(widget, qtbot)
     python = copied(widget.copy.python, widget, qtbot)
     line = copied(widget.copy.command, widget, qtbot)
     assert f"# checkpoint {widget.controller.last.provenance['checkpoint_sha256']}" in python
-    assert "mode='whole'" in python
-    assert "--device cpu --ensemble --engine" in line
+    decided = "whole" if mode == "auto" else mode
+    assert f"mode={decided!r}" in python
+    assert ("--device cpu --ensemble --engine" in line) == (mode == "auto")
     same(run_both(python, line, tmp_path), layer)
 
 
