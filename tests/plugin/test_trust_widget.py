@@ -75,6 +75,9 @@ def test_the_camera_is_that_of_the_cube_s_checkpoint(viewer, widget):
     provenance = {"model": "ntire2020-clean", "picture": "scene"}
     add_cube(viewer, SpectralCube(CUBE.data, name="linear", provenance=provenance))
     assert (widget.camera.camera, widget.camera.illuminant) == ("cie_1964", None)
+    simulated = {"camera": "srgb", "illuminant": "D65"}
+    add_cube(viewer, SpectralCube(CUBE.data, name="simulated", provenance=simulated))
+    assert (widget.camera.camera, widget.camera.illuminant) == ("srgb", "D65")
 
 
 def test_re_projection_is_a_map_and_a_number(viewer, widget, qtbot):

@@ -76,6 +76,7 @@ class TrustWidget(QWidget):
         self.truth = CubeComboBox(viewer, truth=True, fits=self._fits)
         self.truth.setToolTip("What the cube should be; not needed, but it says more.")
         self.camera = CameraChoice(viewer)
+        self.camera.choose("srgb", "D65")  # what most pictures are nearest to
         self.project = QPushButton("Re-&project")
         self.project.setToolTip(
             "Take the cube's picture with this camera, and map how far it is from the real one."
@@ -170,6 +171,9 @@ class TrustWidget(QWidget):
                 self.picture.setCurrentIndex(index)
         if card is not None and card.camera:
             self.camera.choose(card.camera, card.illuminant or None)
+        elif cube is not None and "camera" in cube.metadata.get("provenance", {}):
+            told = cube.metadata["provenance"]  # a simulated scene
+            self.camera.choose(told["camera"], told.get("illuminant"))
         self.truth.refresh()
         self._update_buttons()
 

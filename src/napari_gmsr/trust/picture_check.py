@@ -194,8 +194,8 @@ def _depth(look: _Look) -> Iterator[Finding]:
     if share > _EMPTY:
         yield Finding(
             "depth",
-            f"{100 * share:.0f} % of the 8-bit levels between dark and bright are unused: the "
-            "picture was stretched or reduced to few levels",
+            f"{100 * share:.0f} % of the 8-bit levels between dark and bright are unused, as of a "
+            "picture that was stretched or reduced to few levels",
             "take it before that step, or with more bits",
         )
 
@@ -213,8 +213,8 @@ def _clipping(look: _Look) -> Iterator[Finding]:
     if shadows > _CLIPPED_SHADOWS:
         yield Finding(
             "clipping",
-            f"{100 * shadows:.2g} % of the pixels have a channel at 0: crushed shadows, or colours "
-            "outside the picture's gamut",
+            f"{100 * shadows:.2g} % of the pixels have a channel at 0, in crushed shadows or "
+            "colours outside the picture's gamut",
             "lift the shadows or develop with a wider gamut; there the spectrum is a guess",
         )
 
