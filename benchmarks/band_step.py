@@ -35,7 +35,7 @@ from napari_gmsr.plugin.layers import add_cube
 from napari_gmsr.training import preset
 
 SHAPE = (31, 1040, 1392)
-ROUNDS = 6
+ROUNDS = 4
 STEPS = 30
 LIMIT = 2.0
 """How many times longer a step may take while a training runs."""
@@ -128,7 +128,7 @@ def main() -> None:
     """Measure, print and write the result."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {f"XDG_{kind}_HOME": f"{folder}/{kind}" for kind in ("DATA", "CACHE")}
-        config = preset("recommended", device="cpu", minutes=60, patch=64, batch=2)
+        config = preset("recommended", device="cpu", minutes=15, patch=64, batch=2)
         window = Window()
         job = start_training(config)
         try:

@@ -6,6 +6,7 @@ prints goes to the run's log; it is spoken to through the files of the run's fol
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -39,8 +40,7 @@ def main(run: Path) -> int:
         0: done, or stopped. 1: failed, as the last event says.
     """
     faulthandler.enable()
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    _give_way()
     folder = RunFolder.open(run)
     # The machine is shut down, or somebody asks politely: as if stop were pressed.
     signal.signal(signal.SIGTERM, lambda *_: folder.request("stop"))
@@ -69,6 +69,16 @@ def main(run: Path) -> int:
             return 1
         raise
     return 0
+
+
+def _give_way() -> None:
+    """Take the niceness."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    # Linux may share the processor among sessions first, and among their processes then; this
+    # process has a session of its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
 
 
 def _step(folder: RunFolder) -> int:
