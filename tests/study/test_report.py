@@ -141,6 +141,17 @@ def test_csv_has_the_same_numbers_in_full(reported):
     assert float(gmsr["Harvard (420–720 nm) SAM (°) spread"]) == found["spread"]
 
 
+def test_every_picture_has_its_line(reported):
+    with (reported / "report" / "pictures.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in (reported / "results.jsonl").read_text().splitlines()]
+    done = [line for line in lines if line["state"] == "done"]
+    assert len(rows) == len(done)
+    for row, line in zip(rows, done, strict=True):
+        assert (row["model"], row["picture"]) == (line["model"], line["picture"])
+        assert float(row["paper sam_deg"]) == line["paper"]["sam_deg"]
+
+
 def test_the_ablations_say_which_parts_there_are(reported):
     row = table(reported, "tableII_paper")["rows"][0]  # of a network without its branch
     parts = {c["column"]: c["text"].strip() for c in row["cells"] if "text" in c}

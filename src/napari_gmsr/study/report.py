@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from napari_gmsr.networks import NetworkCost, count_cost
 from napari_gmsr.study.bubbles import draw_bubbles
 from napari_gmsr.study.canvas import Drawing
 from napari_gmsr.study.curves import draw_curves
-from napari_gmsr.study.findings import Findings
+from napari_gmsr.study.findings import METRICS, Findings
 from napari_gmsr.study.folder import StudyFolder
 from napari_gmsr.study.pictures import draw_pictures, shown_views
 from napari_gmsr.study.settings import StudyModel, TableName
@@ -79,6 +82,7 @@ def write_report(folder: str | Path) -> Path:
     for table in tables:
         for suffix, text in FORMATS.items():
             _write(target / f"{table.name}{suffix}", text(table))
+    _write(target / "pictures.csv", _pictures(findings))
     drawings = list(_drawings(place, findings, costs))
     for drawing in drawings:
         drawing.save(target)
@@ -119,6 +123,27 @@ def _drawings(
 def _write(path: Path, text: str) -> None:
     with atomic_output(path, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _pictures(findings: Findings) -> str:
+    """Return a line for each model, seed and picture, with every metric in full."""
+    metrics = [metric for family in METRICS.values() for metric in family]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = (f"{metric.family} {metric.name}" for metric in metrics)
+    head = ("dataset", "model", "seed", "picture", "first_nm", "last_nm", "mode", "seconds")
+    writer.writerow([*head, *names])
+    for outcome in findings.outcomes:
+        for result in outcome.pictures:
+            values = (result.value(metric.family, metric.name) for metric in metrics)
+            writer.writerow(
+                [
+                    *(outcome.dataset, outcome.model, outcome.seed, result.picture),
+                    *(result.first_nm, result.last_nm, result.mode, f"{result.seconds:.4f}"),
+                    *("" if math.isnan(value) else repr(value) for value in values),
+                ]
+            )
+    return out.getvalue()
 
 
 def _text(findings: Findings, tables: tuple[Table, ...], drawings: list[Drawing]) -> str:

@@ -139,7 +139,14 @@ def _check(study: Study) -> None:
     for dataset in study.datasets:
         EvaluationScenes(dataset)
         if dataset.evaluation is not None and dataset.name != SIMULATED and dataset.folder:
-            open_dataset(dataset.name, dataset.folder, camera=dataset.camera, split=dataset.split)
+            open_dataset(
+                dataset.name,
+                dataset.folder,
+                split=dataset.split,
+                camera=dataset.camera,
+                illuminant=dataset.illuminant,
+                encoding=dataset.encoding,
+            )
     for model in study.models:
         if (start := model.checkpoint or model.start_from) is not None:
             load_model(start)

@@ -117,7 +117,7 @@ def measure_model(
             mode=made["mode"],
             tile=made["tile"],
             seconds=seconds,
-            notes=(*notes, *(note for note in made["notes"] if "emory" in note)),
+            notes=(*notes, *(n for n in made["notes"] if n.startswith("Memory ran out"))),
         )
         results.append(result)
         if keep is not None and scene.name in scenes.shown:

@@ -201,7 +201,9 @@ class StudyRun:
 
 
 def _decides(config: TrainingConfig) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude={"name", "device", "engine"})
+    # Not what it is called, where it runs, and how often it is saved.
+    apart = {"name", "device", "engine", "checkpoint_every_s"}
+    return config.model_dump(mode="json", exclude=apart)
 
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f]")
