@@ -4,6 +4,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV   ?= .venv
+# Tests run side by side; more than this many do not pay, as each opens windows and loads torch.
+WORKERS ?= 2
 LOCK   := requirements/dev.txt
 BIN    := $(VENV)/bin
 # Made anew where the declared dependencies, the pins or the set-up itself changed.
@@ -48,7 +50,7 @@ docs: setup ## Build the documentation into site/
 
 .PHONY: pytest
 pytest: setup ## Tests; those of the window run on a virtual display
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu" --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: test-gpu
 test-gpu: setup ## Tests that need a CUDA device
