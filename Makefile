@@ -50,7 +50,7 @@ docs: setup ## Build the documentation into site/
 
 .PHONY: pytest
 pytest: setup ## Tests; those of the window run on a virtual display
-	$(BIN)/python -m pytest -m "not gpu" --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m "not gpu" --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: test-gpu
 test-gpu: setup ## Tests that need a CUDA device
