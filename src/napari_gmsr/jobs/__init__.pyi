@@ -14,6 +14,7 @@ from .executor import InlineExecutor as InlineExecutor
 from .executor import Job as Job
 from .follow import Follower as Follower
 from .follow import OnTrainingEvent as OnTrainingEvent
+from .model_cost import start_model_cost as start_model_cost
 from .preflight import Preflight as Preflight
 from .process import ProcessExecutor as ProcessExecutor
 from .process import default_executor as default_executor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,12 @@ class ErrorMapsWidget(QWidget):
     def busy(self) -> bool:
         """Whether maps, tables or the worst band are being computed."""
         return self._maps_worker.busy or self._tables_worker.busy or self._finder.busy
+
+    def compare(self, layers: Iterable[Image], truth: Image) -> None:
+        """Judge these cubes against their truth, as if the user had chosen them and pressed."""
+        self._predictions.choose(layers)
+        self._truth.choose(truth)
+        self._show.click()
 
     def saved_settings(self) -> dict[str, Any]:
         """See :class:`.KeepsSettings`."""
