@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.plugin.layers import add_cube
+from napari_gmsr.plugin.spectra_items import rank_pen, truth_pen
 from napari_gmsr.plugin.spectra_sources import Sources
 from napari_gmsr.plugin.spectra_widget import SpectraWidget
 
@@ -201,3 +202,19 @@ def test_a_renamed_cube_is_renamed_in_the_legend(viewer, widget):
     widget._pin((550, 2, 3))
     viewer.layers["scene [31]"].name = "the other"
     assert "the other" in widget.plot.legend.texts
+
+
+def test_the_legend_of_many_curves_leaves_them_their_room(viewer, widget):
+    low = widget.plot.minimumSizeHint().height()
+    widget.choices.others.choose(widget.choices.others.offered)
+    for x in range(6):
+        widget._pin((550, 2, x))
+    legend = widget.plot.legend
+    assert legend.minimumHeight() > 40
+    assert widget.plot.minimumSizeHint().height() == low + round(legend.minimumHeight())
+
+
+def test_every_cubes_line_differs_from_the_others_and_the_truths():
+    pens = [rank_pen("red", rank) for rank in range(12)] + [truth_pen("red")]
+    looks = {(tuple(pen.dashPattern()), pen.color().alpha()) for pen in pens}
+    assert len(looks) == 13

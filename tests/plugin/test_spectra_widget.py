@@ -413,7 +413,7 @@ def test_the_mouse_in_a_real_window(make_napari_viewer_proxy, qtbot):
     responses = plot.responses.vb
     middle = np.mean(responses.viewRange()[1])
     start, end = (
-        plot.mapFromScene(responses.mapViewToScene(QPointF(nm, middle))) for nm in (540, 622)
+        plot.mapFromScene(responses.mapViewToScene(QPointF(nm, middle))) for nm in (540, 620)
     )
     viewport, left = plot.viewport(), Qt.MouseButton.LeftButton
     QTest.mouseMove(viewport, start)

@@ -17,12 +17,12 @@ _DASHES: tuple[Sequence[float] | None, ...] = (
     None,
     (1, 2),
     (6, 2, 1, 2),
-    (6, 2, 1, 2, 1, 2),
+    (3, 2, 1, 2, 1, 2),
 )
 """Lines of the cubes drawn together, in widths of the line: the prediction's is solid."""
 _TRUTH_DASHES = (4, 2)
-_SHADES = (100, 150, 70)
-"""Lightness, in percent as Qt has it, of the cubes beyond those: the lines come round again."""
+_OPACITIES = (1.0, 0.5, 0.25)
+"""Of the cubes beyond those: the lines come round again, paler."""
 _BAND_OPACITY = 50
 _NOTHING = np.empty(0)
 
@@ -39,9 +39,9 @@ def rank_pen(color: str | QColor, rank: int = 0, width: float = 2) -> QPen:
     width
         Of the prediction's line in pixels.
     """
-    shade = _SHADES[rank // len(_DASHES) % len(_SHADES)]
     color = QColor(color)
-    pen: QPen = pg.mkPen(color if shade == 100 else color.lighter(shade), width=width)
+    color.setAlphaF(_OPACITIES[rank // len(_DASHES) % len(_OPACITIES)])
+    pen: QPen = pg.mkPen(color, width=width)
     _dash(pen, _DASHES[rank % len(_DASHES)])
     return pen
 

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QStyleOptionGraphicsItem, QWidget
 __all__ = ["Legend", "LegendEntry"]
 
 _FONT_PT = 8
-_LINE = 24
-"""Length in pixels of the line before each name: two periods of the longest dashes."""
+_LINE = 34
+"""Length in pixels of the line before each name: more than a period of the longest dashes."""
 _GAP, _BETWEEN = 4, 12
 """Pixels between line and name, and between entries."""
 _LONGEST = 190

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QWidget
 
@@ -146,6 +146,14 @@ class SpectraPlot(ThemedPlot):
         self._previewed = tuple(spectra)
         self._fit()
 
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return a size in which the legend takes nothing from the curves."""
+        return super().sizeHint() + self._above()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the smallest readable size."""
+        return super().minimumSizeHint() + self._above()
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Step through the bands: the arrow keys, Page, Home and End."""
         steps = {
@@ -206,4 +214,10 @@ class SpectraPlot(ThemedPlot):
             ]
         if any(spectrum.truth is not None for spectrum in self._spectra if spectrum.rank == 0):
             entries.append(LegendEntry(truth_pen(text), "truth"))
+        before = self._above()
         self.legend.show_entries(entries, text, max(100, self.width() - 20))
+        if self._above() != before:
+            self.updateGeometry()
+
+    def _above(self) -> QSize:
+        return QSize(0, round(self.legend.minimumHeight()))

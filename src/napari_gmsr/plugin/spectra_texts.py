@@ -9,10 +9,8 @@ from napari_gmsr.plugin.spectrum import RegionSpectrum, Spectrum
 
 __all__ = ["describe"]
 
-_LONGEST = 34
 
-
-def describe(spectra: Sequence[Spectrum], left_out: int = 0) -> str:
+def describe(spectra: Sequence[Spectrum], left_out: int = 0, longest: int = 34) -> str:
     """Return a place and the errors there, as rich text.
 
     Parameters
@@ -21,12 +19,14 @@ def describe(spectra: Sequence[Spectrum], left_out: int = 0) -> str:
         Of the cubes drawn together, at one place; the prediction's first.
     left_out
         How many regions are too many to be drawn.
+    longest
+        Letters of a cube's name before it is cut in its middle, where cubes of one picture agree.
     """
     few = f"{left_out:,} more regions are not drawn" if left_out else ""
-    return "<br>".join(part for part in (_at(spectra), few) if part)
+    return "<br>".join(part for part in (_at(spectra, longest), few) if part)
 
 
-def _at(spectra: Sequence[Spectrum]) -> str:
+def _at(spectra: Sequence[Spectrum], longest: int) -> str:
     if not spectra:
         return ""
     first = spectra[0]
@@ -42,7 +42,7 @@ def _at(spectra: Sequence[Spectrum]) -> str:
         return (
             f"{place}<br>RMSE <b>{rmse}</b> &nbsp; MRAE <b>{mrae}</b> &nbsp; angle <b>{angle}</b>"
         )
-    rows = [_row(_shortened(spectrum.cube), *_errors(spectrum)) for spectrum in spectra]
+    rows = [_row(_shortened(spectrum.cube, longest), *_errors(spectrum)) for spectrum in spectra]
     head = _row("", "RMSE", "MRAE", "angle")
     return f"{place}<table cellspacing=2>{head}{''.join(rows)}</table>"
 
@@ -59,9 +59,8 @@ def _row(name: str, *values: str) -> str:
     return f"<tr><td>{escape(name)}</td>{cells}</tr>"
 
 
-def _shortened(name: str) -> str:
-    """Cut a long name in its middle: cubes of one picture begin alike."""
-    if len(name) <= _LONGEST:
+def _shortened(name: str, longest: int) -> str:
+    if len(name) <= longest:
         return name
-    half = _LONGEST // 2
+    half = longest // 2
     return f"{name[:half]}…{name[-half:]}"

@@ -41,6 +41,9 @@ __all__ = ["SpectraWidget"]
 
 _NO_CUBE = "Open a cube or run Reconstruct, then click a pixel."
 _NO_PIXEL = "Move the mouse over the picture to see a pixel's spectrum.\nClick to pin it."
+_ERRORS_PX = 190
+"""Width of the errors beside the cubes' names."""
+_SHORTEST = 8
 
 
 class SpectraWidget(QWidget):
@@ -253,7 +256,8 @@ class SpectraWidget(QWidget):
         shown = self._shown()
         if shown or self._sources is None:
             self._pages.setCurrentWidget(self.plot if shown else self._hint)
-        self.readout.setText(describe(shown, self.regions.left_out))
+        room = (self.readout.width() - _ERRORS_PX) // self.readout.fontMetrics().averageCharWidth()
+        self.readout.setText(describe(shown, self.regions.left_out, max(_SHORTEST, room)))
         self.save_csv.setEnabled(bool(self.plot.spectra))
         self.save_figure.setEnabled(bool(self.plot.spectra))
         self.clear.setEnabled(len(self.pins) > 0)
