@@ -49,6 +49,7 @@ def full(tmp_path):
         [np.array([[1, 1], [1, 5], [4, 5]]), np.array([[0, 0], [3, 4]])],
         shape_type=["polygon", "ellipse"],
         face_color=["red", "blue"],
+        edge_width=[2, 3],
         name="drawn",
     )
     pins = Pins(viewer)
@@ -85,7 +86,7 @@ def test_everything_comes_back(full, tmp_path):
             assert getattr(before, key) == getattr(after, key), (before, key)
         for key in ("scale", "translate"):
             np.testing.assert_array_equal(getattr(before, key), getattr(after, key))
-        for key in ("face_color", "size", "contrast_limits", "gamma", "rgb"):
+        for key in ("face_color", "edge_width", "size", "contrast_limits", "gamma", "rgb"):
             if hasattr(before, key):
                 np.testing.assert_array_equal(getattr(before, key), getattr(after, key))
         assert before.metadata == after.metadata
@@ -216,6 +217,16 @@ def test_pickles_links_and_odd_files_are_not_followed(full, tmp_path):
     assert "script.py: this is no picture and no cube" in remarks
     assert "server" in remarks
     assert {layer.name for layer in again.layers} == {"made here", "drawn", "Pinned spectra"}
+
+
+def test_looks_that_cannot_be_are_told(full, tmp_path):
+    path, _ = save_session(full, tmp_path / "work")
+    strange = {"scale": ["wide"], "contrast_limits": {}, "colormap": "no such", "units": ["ell"]}
+    hostile(path, lambda record: record["layers"][1]["attributes"].update(strange))
+    again = ViewerModel()
+    (remark,) = open_session(again, path)
+    assert "'truth' could not be given its colormap, contrast_limits, scale, units" in remark
+    assert again.layers["truth"].opacity == 1
 
 
 def test_other_files_are_refused(tmp_path):

@@ -46,6 +46,7 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     ),
     "shapes": ("shape_type", "edge_color", "face_color", "edge_width"),
 }
+_TUPLES = ("units", "axis_labels", "canvas_size_limits", "contrast_limits")
 _TO_FIND_OUT = ("rgb", "shape_type")
 """What a layer is made with, and cannot be changed afterwards."""
 
@@ -153,7 +154,9 @@ def add_layer(
             where=session,
             fix="The other layers are there.",
         ) from error
-    _set_attributes(layer, record)
+    refused = _set_attributes(layer, record)
+    if refused:
+        remark = f"{remark} The layer '{name}' could not be given its {', '.join(refused)}.".strip()
     return layer, remark
 
 
@@ -230,23 +233,25 @@ def _attributes(layer: Layer, kind: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _set_attributes(layer: Layer, record: LayerRecord) -> None:
-    """Bring a layer to look as it did; a value that napari refuses is left."""
+def _set_attributes(layer: Layer, record: LayerRecord) -> list[str]:
+    """Bring a layer to look as it did; return what napari refuses."""
+    refused = []
     known = {*_COMMON, *_ATTRIBUTES[record.kind]} - {*_TO_FIND_OUT}
     attributes: Mapping[str, Any] = record.attributes
     metadata = attributes.get("metadata")
     if isinstance(metadata, dict):
         layer.metadata.update(metadata)
-    for key in known & attributes.keys():
+    for key in sorted(known & attributes.keys()):
         value = attributes[key]
-        if key in ("face_color", "border_color", "edge_color"):
-            value = np.asarray(value, dtype=float)
-            if not value.size:
-                continue
         try:
-            setattr(layer, key, tuple(value) if isinstance(value, list) else value)
-        except (TypeError, ValueError, KeyError, AttributeError):
-            continue
+            if key in ("face_color", "border_color", "edge_color"):
+                value = np.asarray(value, dtype=float)
+                if not value.size:
+                    continue
+            setattr(layer, key, tuple(value) if key in _TUPLES else value)
+        except Exception:  # whatever a file of somebody else's leads to
+            refused.append(key)
+    return refused
 
 
 def _jsonable(value: Any) -> Any:

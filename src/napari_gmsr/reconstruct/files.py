@@ -58,7 +58,9 @@ def reconstruct_file(
     target = Path(target)
     if os.path.lexists(target) and not overwrite:
         raise OutputError(
-            "this file exists", where=target, fix="Give another name, or --overwrite."
+            "this file exists",
+            where=target,
+            fix="Give another name, or allow overwriting (--overwrite).",
         )
     rgb = read_rgb(picture)
     if encoding is not None:
