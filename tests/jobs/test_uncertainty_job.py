@@ -10,6 +10,7 @@ from napari_gmsr.jobs import (
     InlineExecutor,
     Progress,
     UncertaintyRequest,
+    start_seams,
     start_uncertainty,
 )
 
@@ -30,3 +31,10 @@ def test_it_fails_like_any_job():
     end = start_uncertainty(request, lambda event: None, InlineExecutor()).end
     assert isinstance(end, Failed)
     assert isinstance(end.error, InputError)
+
+
+def test_seams_come_back_as_a_map():
+    wide = RGBImage(np.random.default_rng(0).uniform(0, 1, (4, 300, 3)).astype(np.float32))
+    seams = start_seams(lambda: wide, "photo", lambda event: None, InlineExecutor()).result()
+    assert seams.shape == (4, 300)
+    assert seams.any()

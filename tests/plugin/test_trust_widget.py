@@ -167,6 +167,20 @@ def test_a_spread_can_stay_as_it_was_found(viewer, widget, executor, qtbot):
     np.testing.assert_allclose(spread.data, cube.spread)
 
 
+def test_seams_of_tiles_are_a_map_over_the_cube(viewer, widget, executor, qtbot):
+    click(widget.spread.seams)
+    assert executor.arguments["model"] == "photo"
+    seams = np.zeros((12, 14), np.float32)
+    executor.end(Finished(seams))
+    qtbot.waitUntil(lambda: "no seams" in widget.spread.state.text(), timeout=WAIT)
+    assert "scene [photo] tile seams" not in viewer.layers
+    click(widget.spread.seams)
+    seams = np.tile(np.float32([0, 0.01]), (12, 7))
+    executor.end(Finished(seams))
+    qtbot.waitUntil(lambda: "differ by 0.0100" in widget.spread.state.text(), timeout=WAIT)
+    np.testing.assert_array_equal(viewer.layers["scene [photo] tile seams"].data, seams)
+
+
 @pytest.mark.parametrize(
     ("end", "says"),
     [(Cancelled(), "nothing was added"), (Failed(InputError("it broke", fix="Mend it.")), "broke")],

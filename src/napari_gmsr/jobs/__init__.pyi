@@ -34,4 +34,5 @@ from .training import attach as attach
 from .training import resume_training as resume_training
 from .training import start_training as start_training
 from .uncertainty import UncertaintyRequest as UncertaintyRequest
+from .uncertainty import start_seams as start_seams
 from .uncertainty import start_uncertainty as start_uncertainty

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import RGBImage
 from napari_gmsr.jobs.events import Progress
 from napari_gmsr.jobs.executor import Context
+from napari_gmsr.reconstruct import reconstruct
 from napari_gmsr.trust import uncertainty as run
 
-__all__ = ["uncertainty"]
+__all__ = ["seams", "uncertainty"]
 
 
 def uncertainty(
@@ -30,3 +34,17 @@ def uncertainty(
         progress=lambda at: context.report(Progress(at.done, at.total, at.message)),
         cancel=context.cancelled,
     )
+
+
+def seams(context: Context, *, rgb: RGBImage, model: str) -> npt.NDArray[np.float32]:
+    """Map how much tiles disagree: `on_seams` of :func:`napari_gmsr.reconstruct.reconstruct`."""
+    maps: list[npt.NDArray[np.float32]] = []
+    reconstruct(
+        rgb,
+        model,
+        "tiled",
+        progress=lambda at: context.report(Progress(at.done, at.total, at.message)),
+        cancel=context.cancelled,
+        on_seams=maps.append,
+    )
+    return maps[0]

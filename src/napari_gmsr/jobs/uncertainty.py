@@ -1,4 +1,4 @@
-"""The spread of several reconstructions as a job."""
+"""The spread of several reconstructions, and the disagreement of tiles, as jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_gmsr.image import RGBImage
 from napari_gmsr.jobs.executor import Executor, Job, OnEvent
 from napari_gmsr.jobs.process import default_executor
 
-__all__ = ["UncertaintyRequest", "start_uncertainty"]
+__all__ = ["UncertaintyRequest", "start_seams", "start_uncertainty"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +55,33 @@ def start_uncertainty(
     """
     executor = executor or default_executor()
     return executor.start("napari_gmsr.jobs.trust_tasks:uncertainty", request.arguments, on_event)
+
+
+def start_seams(
+    rgb: RGBImage | Callable[[], RGBImage],
+    model: str,
+    on_event: OnEvent,
+    executor: Executor | None = None,
+) -> Job:
+    """Start a reconstruction in tiles, for the map of how much they disagree where they overlap.
+
+    Parameters
+    ----------
+    rgb
+        The picture, or a function that makes it.
+    model
+        A checkpoint, by name or path.
+    on_event, executor
+        As in :func:`.start_reconstruction`; ``Finished`` carries the map, float32 (y, x).
+
+    Returns
+    -------
+    Job
+        As in :func:`.start_reconstruction`.
+    """
+    executor = executor or default_executor()
+
+    def arguments() -> dict[str, Any]:
+        return {"rgb": rgb() if callable(rgb) else rgb, "model": model}
+
+    return executor.start("napari_gmsr.jobs.trust_tasks:seams", arguments, on_event)

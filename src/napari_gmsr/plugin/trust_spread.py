@@ -25,9 +25,9 @@ from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import is_comparable, layer_cube
 from napari_gmsr.plugin.picture_choice import PictureComboBox
-from napari_gmsr.plugin.pictures import picture_of_layer
+from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
 from napari_gmsr.plugin.trust_layers import compare_spread, message
-from napari_gmsr.plugin.trust_uncertainty import Spread, UncertaintyController
+from napari_gmsr.plugin.trust_uncertainty import Seams, Spread, UncertaintyController
 from napari_gmsr.weights import list_models
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class SpreadPanel(QGroupBox):
     ----------
     viewer
         Gets the layers.
+    cube
+        The choice of the cube that the map of seams lies over.
     picture
         The choice of the picture to reconstruct.
     truth
@@ -56,12 +58,14 @@ class SpreadPanel(QGroupBox):
     def __init__(
         self,
         viewer: Viewer,
+        cube: CubeComboBox,
         picture: PictureComboBox,
         truth: CubeComboBox,
         executor: Executor | None = None,
     ) -> None:
         super().__init__("How much do reconstructions differ?")
-        self._viewer, self._picture, self._truth = viewer, picture, truth
+        self._viewer, self._cube = viewer, cube
+        self._picture, self._truth = picture, truth
         self._executor = executor
         self._controller: UncertaintyController | None = None
         self._cards = {card.name: card for card in list_models()}
@@ -69,6 +73,7 @@ class SpreadPanel(QGroupBox):
         self.turns = QCheckBox("&Flips and rotations (8 each)")
         self.widened = QCheckBox("&Widen to the error on real scenes")
         self.run = QPushButton("&Run")
+        self.seams = QPushButton("Tile &seams")
         self.cancel = QPushButton("Cancel")
         self.bar = QProgressBar()
         self.state = message("How the last run went.")
@@ -78,9 +83,11 @@ class SpreadPanel(QGroupBox):
         self._comparison.done.connect(self._on_compared)
         self._comparison.failed.connect(self._on_failed)
         picture.chosen.connect(self.update_buttons)
+        cube.chosen.connect(self.update_buttons)
         self.models.itemChanged.connect(self.update_buttons)
         self.turns.toggled.connect(self.update_buttons)
         self.run.clicked.connect(self._on_run)
+        self.seams.clicked.connect(self._on_seams)
         self.cancel.clicked.connect(self._on_cancel)
         self.update_buttons()
 
@@ -121,6 +128,8 @@ class SpreadPanel(QGroupBox):
             if members > 1
             else "One reconstruction has no spread: take the flips, or several checkpoints."
         )
+        ready = self._picture.layer is not None and self._cube.layer is not None
+        self.seams.setEnabled(not running and ready and len(models) == 1)
         self.widened.setEnabled(self.turns.isChecked() and len(models) == 1)
         self.cancel.setEnabled(running)
         self.bar.setVisible(running)
@@ -134,16 +143,10 @@ class SpreadPanel(QGroupBox):
         )
 
     def _on_run(self) -> None:
-        layer, models = self._picture.layer, self._chosen_models()
-        if layer is None:
+        picture, models = self._read_picture(), self._chosen_models()
+        if picture is None:
             return
-        try:
-            picture = picture_of_layer(layer, self._viewer.dims)
-        except GMSRError as error:
-            show_error(str(error))
-            return
-        self.bar.setRange(0, 0)
-        self.state.setText(f"Reconstructing {picture.name} several times…")
+        self._begin(f"Reconstructing {picture.name} several times…")
         self.controller.start(
             picture,
             self._cards[models[0]].encoding,
@@ -152,6 +155,28 @@ class SpreadPanel(QGroupBox):
             widened=self.widened.isChecked(),
         )
         self.update_buttons()
+
+    def _on_seams(self) -> None:
+        picture, cube, (model,) = self._read_picture(), self._cube.layer, self._chosen_models()
+        if picture is None or cube is None:
+            return
+        self._begin(f"Reconstructing {picture.name} in tiles…")
+        self.controller.start_seams(picture, self._cards[model].encoding, model, cube)
+        self.update_buttons()
+
+    def _read_picture(self) -> LayerPicture | None:
+        layer = self._picture.layer
+        if layer is None:
+            return None
+        try:
+            return picture_of_layer(layer, self._viewer.dims)
+        except GMSRError as error:
+            show_error(str(error))
+            return None
+
+    def _begin(self, text: str) -> None:
+        self.bar.setRange(0, 0)
+        self.state.setText(text)
 
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
@@ -170,6 +195,8 @@ class SpreadPanel(QGroupBox):
             truth = self._truth.layer
             if truth is not None and is_comparable(end.layer, truth):
                 self._comparison.ask(compare_spread, end.cube, layer_cube(truth))
+        elif isinstance(end, Seams):
+            self.state.setText(_describe_seams(end))
         elif isinstance(end, Failed):
             self.state.setText(str(end.error))
         elif isinstance(end, Cancelled):
@@ -207,7 +234,12 @@ class SpreadPanel(QGroupBox):
         self.cancel.setToolTip("Stop the run under way; no layer is added.")
         self.bar.setToolTip("Reconstructions that are done.")
         buttons = QHBoxLayout()
+        self.seams.setToolTip(
+            "Reconstruct the picture in tiles of 256 pixels with the ticked checkpoint, and map "
+            "how much they differ where they overlap."
+        )
         buttons.addWidget(self.run, stretch=2)
+        buttons.addWidget(self.seams, stretch=1)
         buttons.addWidget(self.cancel, stretch=1)
         rows = QVBoxLayout(self)
         for widget in (self.models, self.turns, self.widened):
@@ -224,3 +256,9 @@ def _describe(spread: Spread) -> str:
     if spread.factor != 1:
         return f"{text}, widened by {spread.factor:.3g}."
     return f"{text}. The error is usually many times larger."
+
+
+def _describe_seams(seams: Seams) -> str:
+    if not seams.most:
+        return "The picture fits into one tile: there are no seams."
+    return f"Where tiles overlap they differ by {seams.rms:.4f}, at most by {seams.most:.4f}."

@@ -1,13 +1,15 @@
-"""Reconstructing a picture several times over, for its spread; the job outlives the widget."""
+"""Reconstructing a picture anew, to see how results differ; the job outlives the widget."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.utils import progress
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -24,6 +26,7 @@ from napari_gmsr.jobs import (
     Job,
     Progress,
     UncertaintyRequest,
+    start_seams,
     start_uncertainty,
 )
 from napari_gmsr.plugin.inbox import Inbox
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-__all__ = ["Spread", "UncertaintyController"]
+__all__ = ["Seams", "Spread", "UncertaintyController"]
 
 _POLL_MS = 40
 
@@ -65,10 +68,22 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Seams:
+    """How much tiles disagreed where they overlap.
+
+    Parameters
+    ----------
+    rms, most
+        Root mean square and largest value; 0 where one tile was enough.
+    """
+
+    rms: float
+    most: float
+
+
+@dataclass(frozen=True)
 class _Run:
-    picture: LayerPicture
-    request: UncertaintyRequest
-    widened: bool
+    finish: Callable[[Any], Spread | Seams]
     job: Job
     bar: progress
 
@@ -89,7 +104,7 @@ class UncertaintyController(QObject):
     progressed = Signal(object)
     """A run got on: a :class:`.Progress`."""
     ended = Signal(object)
-    """A run ended: a :class:`Spread`, ``Failed`` or ``Cancelled``."""
+    """A run ended: a :class:`Spread`, :class:`Seams`, ``Failed`` or ``Cancelled``."""
 
     def __init__(
         self, viewer: Viewer, executor: Executor | None = None, parent: QObject | None = None
@@ -136,7 +151,29 @@ class UncertaintyController(QObject):
         request = UncertaintyRequest(partial(picture.read, float_encoding), models, turns)
         bar = progress(total=0, desc=f"Spread of {picture.name}")
         job = start_uncertainty(request, self._inbox.address(self._on_event), self._executor)
-        self._run.append(_Run(picture, request, widened, job, bar))
+        finish = partial(self._add, picture=picture, request=request, widened=widened)
+        self._run.append(_Run(finish, job, bar))
+
+    def start_seams(
+        self, picture: LayerPicture, float_encoding: Encoding, model: str, over: Image
+    ) -> None:
+        """Start a run in tiles for the map of their seams, unless one is under way.
+
+        Parameters
+        ----------
+        picture, float_encoding
+            As in :meth:`start`.
+        model
+            A checkpoint.
+        over
+            The cube's layer that the map is to lie over.
+        """
+        if self.running:
+            return
+        bar = progress(total=0, desc=f"Seams of {picture.name}")
+        rgb = partial(picture.read, float_encoding)
+        job = start_seams(rgb, model, self._inbox.address(self._on_event), self._executor)
+        self._run.append(_Run(partial(self._map, over=over), job, bar))
 
     def cancel(self) -> None:
         """Ask the run under way to stop."""
@@ -170,15 +207,24 @@ class UncertaintyController(QObject):
                 if event.log:
                     _log.error("%s\n%s", event.error, event.log)
                 show_error(str(event.error))
-            self.ended.emit(self._add(event.result, run) if isinstance(event, Finished) else event)
+            self.ended.emit(run.finish(event.result) if isinstance(event, Finished) else event)
 
-    def _add(self, cube: SpectralCube, run: _Run) -> Spread:
+    def _map(self, values: npt.NDArray[np.float32], over: Image) -> Seams:
+        overlapping = values[values > 0].astype(np.float64)
+        if not overlapping.size:
+            return Seams(0.0, 0.0)
+        if over in self._viewer.layers:
+            show_map(self._viewer, over, values, "tile seams")
+        return Seams(float(np.sqrt(np.mean(overlapping**2))), float(overlapping.max()))
+
+    def _add(
+        self, cube: SpectralCube, picture: LayerPicture, request: UncertaintyRequest, widened: bool
+    ) -> Spread:
         from napari_gmsr.trust import measured_factor, widen
 
-        request, picture = run.request, run.picture
         members = len(request.models) * (8 if request.turns else 1)
         factor = None
-        if run.widened and request.turns and len(request.models) == 1:
+        if widened and request.turns and len(request.models) == 1:
             factor = measured_factor(request.models[0])
         if factor is not None:
             cube = widen(cube, factor)

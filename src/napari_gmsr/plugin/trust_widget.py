@@ -89,7 +89,7 @@ class TrustWidget(QWidget):
         self.smooth = QCheckBox("Smoothest change")
         self.smooth.setToolTip("The least rough change, instead of the smallest.")
         self.state = message("How far the cube is from giving its picture back.")
-        self.spread = SpreadPanel(viewer, self.picture, self.truth, executor)
+        self.spread = SpreadPanel(viewer, self.cube, self.picture, self.truth, executor)
         self._lay_out()
 
         self._worker = LatestWorker("judging the cube", self)
