@@ -84,6 +84,16 @@ def test_npz_without_a_cube(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_no_numpy_file_is_not_taken_for_a_pickle(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(RNG.bytes(100))
+    refused(path, "as a NumPy file")
+    with pytest.raises(InputError) as caught:
+        read_cube(path)
+    assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
 def test_pickled_objects_are_not_opened(tmp_path, suffix):
     array = np.empty((2, 3, 4), dtype=object)
     path = tmp_path / f"a{suffix}"

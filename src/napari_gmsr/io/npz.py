@@ -24,6 +24,10 @@ __all__ = ["read", "write"]
 def read(path: Path, variable: str | None) -> StoredCube:
     """Read an npz or npy file; see `napari_gmsr.io.read_cube`."""
     with path.open("rb") as stream:
+        # NumPy takes whatever it does not know for a pickle, and says how to load that.
+        if not stream.read(6).startswith((b"PK", b"\x93NUMPY")):
+            raise ValueError("it begins like none")
+        stream.seek(0)
         content = np.load(stream, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return StoredCube(content, "npy")

@@ -35,7 +35,7 @@ def measure(context: Context, *, config: dict[str, Any]) -> dict[str, Any]:
     """Train a few steps on noise and tell what the whole run would take.
 
     On a GPU the steps are whole ones, of which the first two compile and record. On a CPU they are
-    of one patch, as time and memory there grow with the patches.
+    of two patches, as time and memory there grow with the patches.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def measure(context: Context, *, config: dict[str, Any]) -> dict[str, Any]:
     optimiser = torch.optim.AdamW(network.parameters())
     loss = weighted_loss(settings.loss.model_copy(update={"back_projection": 0.0}))
     step = CapturedStep(network, optimiser, loss)
-    batch = settings.batch if device.type == "cuda" else 1
+    batch = settings.batch if device.type == "cuda" else min(2, settings.batch)
     free = _free_bytes(device)
     try:
         seconds, peak = _run(step, settings, batch, device)

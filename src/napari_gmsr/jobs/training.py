@@ -228,7 +228,7 @@ class TrainingJob:
             # The kernel's out-of-memory killer sends SIGKILL, and so does `kill`.
             if name == "SIGKILL":
                 what += ": it was killed, or the memory ran out"
-                fix = "Resume it, with a smaller batch or patch where memory is short."
+                fix = "Resume it; where memory is short, start a run with a smaller batch or patch."
         elif code:
             what = f"the training process died (exit code {code})"
         elif code is None:
