@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 from superqt.utils import qthrottled
 
 from napari_gmsr.color import wavelength_to_rgb
+from napari_gmsr.plugin.gl_programs import keep_programs
 from napari_gmsr.plugin.layers import current_band, is_cube_layer, layer_wavelengths
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def band_colors(viewer: ViewerModel) -> BandColors:
     viewer = getattr(viewer, "__wrapped__", viewer)
     found = _OF_VIEWER.get(viewer)
     if found is None:
+        keep_programs()  # a cube is there, and maps with colour bars will come and go
         found = _OF_VIEWER[viewer] = BandColors(viewer)
     return found
 
