@@ -17,8 +17,15 @@ from napari_gmsr import evaluate, load_model, read_cube, read_rgb, reconstruct
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import DatasetError, GMSRError, InputError, OutputError
 from napari_gmsr.networks import create
-from napari_gmsr.study import StudyFolder, make_study, perform_here, perform_in_child, run_study
+from napari_gmsr.study import (
+    StudyFolder,
+    make_study,
+    perform_here,
+    perform_in_child,
+    run_study,
+)
 from napari_gmsr.study.events import RunBegan, RunFailed, RunStopped, RunTraining, StudyBegan
+from napari_gmsr.study.worker import teller
 from napari_gmsr.training import RunFolder
 from napari_gmsr.training.events import Checkpoint, Step
 from napari_gmsr.weights import ModelCard, save_checkpoint
@@ -213,6 +220,16 @@ def test_a_child_that_is_killed_is_marked_and_goes_on_when_asked(values, tmp_pat
     assert next(event for event in told if isinstance(event, RunBegan)).resumed
     assert isinstance(told[-1], RunStopped)
     assert RunFolder(folder / "runs" / key).status().state == "stopped"
+
+
+def test_a_child_whose_study_has_died_is_not_stopped_by_what_it_tells():
+    read, write = os.pipe()
+    tell = teller(write)
+    tell("picture", {"done": 1})
+    assert json.loads(os.read(read, 100)) == {"picture": {"done": 1}}
+    os.close(read)
+    tell("picture", {"done": 2})
+    os.close(write)
 
 
 def test_two_studies_on_one_folder(study, tmp_path):

@@ -6,6 +6,7 @@ standard error, the log. It stops when its standard input ends: when the study a
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STOPPED", "main"]
+__all__ = ["STOPPED", "main", "teller"]
 
 STOPPED = 3
 """The exit code of a run that was stopped; 0 where it is done or failed, as its outcome says."""
@@ -27,7 +28,7 @@ def main(path: str, key: str, device: str) -> int:
     faulthandler.enable()
     # Ctrl+C reaches every process of the terminal; it is for the study to say what that means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tell = _channel()
+    tell = teller(_own_output())
     asked = threading.Event()
     threading.Thread(target=_wait_for_end, args=(asked,), daemon=True).start()
 
@@ -49,14 +50,23 @@ def main(path: str, key: str, device: str) -> int:
     return STOPPED if outcome is None else 0
 
 
-def _channel() -> Callable[[str, Any], None]:
+def _own_output() -> int:
     """Keep standard output for ourselves: what others print on it goes to standard error."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    own = os.dup(1)
     os.dup2(2, 1)
+    return own
+
+
+def teller(output: int) -> Callable[[str, Any], None]:
+    """Return what writes a line of JSON to a file descriptor.
+
+    Where nobody listens any more nothing is written: the study has died, and the end of the
+    input is what stops this run.
+    """
 
     def tell(kind: str, content: Any) -> None:
-        out.write(json.dumps({kind: content}) + "\n")
-        out.flush()
+        with contextlib.suppress(BrokenPipeError):
+            os.write(output, json.dumps({kind: content}).encode() + b"\n")
 
     return tell
 
