@@ -6,3 +6,4 @@ from .reconstruct_widget import ReconstructWidget as ReconstructWidget
 from .similarity_widget import SimilarityWidget as SimilarityWidget
 from .spectra_widget import SpectraWidget as SpectraWidget
 from .train_widget import TrainWidget as TrainWidget
+from .trust_widget import TrustWidget as TrustWidget
