@@ -183,6 +183,20 @@ def test_each_model_gives_a_cube_and_one_that_fails_stops_no_other(widget, viewe
     assert not progress._all_instances
 
 
+def test_the_best_is_shown_again_with_the_dock_and_by_the_other_set(
+    widget, viewer, executor, qtbot
+):
+    add_cube(viewer, cube_of(0.5, "truth"))
+    run_two(widget, executor, qtbot, values=(0.75, 0.6))
+    assert [text.startswith("★") for text in column(widget, 6)] == [False, True]
+    widget.hide()
+    widget.show()
+    assert not widget.busy
+    assert column(widget, 6)[1].startswith("★")
+    widget.metrics.setCurrentIndex(widget.metrics.findData("standard"))
+    assert column(widget, 5)[1].startswith("★")
+
+
 def test_cancel_keeps_the_cubes_that_are_there(widget, executor, qtbot):
     widget.run.click()
     wait_for(1, executor, qtbot)
@@ -276,6 +290,7 @@ def test_the_difference_follows_the_slider(widget, viewer, executor, qtbot):
     show_band(first, viewer.dims, 0)
     widget.pair.subtract.click()
     layer = viewer.layers[f"{first.name} − {second.name}"]
+    assert viewer.layers[-1] is layer
     np.testing.assert_allclose(layer.data, -0.125, rtol=1e-6)
     show_band(first, viewer.dims, 30)
     np.testing.assert_allclose(layer.data, -0.25, rtol=1e-6)

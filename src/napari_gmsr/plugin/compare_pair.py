@@ -17,6 +17,7 @@ from napari_gmsr.plugin.layers import (
     layer_cube,
     layer_wavelengths,
 )
+from napari_gmsr.plugin.pins import is_pins_layer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -87,7 +88,7 @@ class Flicker:
 
 
 class DifferenceLayer:
-    """The difference of two cubes at the slider's band, as a layer above the first.
+    """The difference of two cubes at the slider's band, as a layer above all but pins.
 
     Red is where the first is brighter, blue the second; the limits are symmetric, and of all bands.
 
@@ -125,7 +126,16 @@ class DifferenceLayer:
         layer.contrast_limits = (-limit, limit)
         layer.colorbar.visible = True
         layer.visible = True
+        self._raise(layer)
         return layer
+
+    def _raise(self, layer: Image) -> None:
+        """Lay it over all but pins: the second cube may cover the first."""
+        layers = self._viewer.layers
+        place = len(layers)
+        while is_pins_layer(layers[place - 1]):
+            place -= 1
+        layers.move(layers.index(layer), place)
 
     def follow(self) -> None:
         """Go to the slider's band, where there is a layer and both its cubes are there still."""

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+)
 
 from napari_gmsr.plugin.compare_controller import ComparedModel
 
@@ -24,6 +30,8 @@ MetricSet = Literal["paper", "standard"]
 _MARKS = {"done": "✓ ", "failed": "✗ "}
 _BEST = "★ "
 _MODEL_WIDTH = 120
+_LOWEST = 110
+"""Height in pixels: a few rows, where the dock has no room for all."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ _COST = {
     "State": "How its run stands.",
     "Parameters": "The network's; of a classical baseline, its coefficients.",
     "GMAC": "Multiply-accumulates for this picture, in billions, with the scan.",
-    "Seconds": "From the start of its run to its cube.",
+    "Seconds": "From start to cube; the first run on a device takes longer.",
 }
 
 
@@ -60,7 +68,9 @@ class CompareTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setWordWrap(False)
-        self.setMinimumHeight(130)
+        self.setSizeAdjustPolicy(QAbstractItemView.SizeAdjustPolicy.AdjustToContents)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)
+        self.setMinimumHeight(_LOWEST)
         self.setAccessibleName("The models compared")
         self.setToolTip("★ is the best of a column; metrics need a truth of the same size.")
         header, numbers = self.horizontalHeader(), self.verticalHeader()

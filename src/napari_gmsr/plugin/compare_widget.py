@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import LayerCube, is_comparable, layer_cube
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import picture_of_layer
-from napari_gmsr.plugin.reconstruct_texts import MODES, Explanation
+from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.settings import read_controls, write_controls
 from napari_gmsr.plugin.spectra_widget import SpectraWidget
 
@@ -72,7 +72,7 @@ class CompareWidget(QWidget):
         self._evaluated: _Judged | None = None
         self.picture = PictureComboBox(viewer)
         self.models = ModelChoice()
-        self.mode = ElidingComboBox()
+        self.mode = ModeChoice()
         self.run = QPushButton("&Run models")
         self.cancel = QPushButton("Cancel")
         self.bar = QProgressBar()
@@ -214,15 +214,17 @@ class CompareWidget(QWidget):
         truth, rows = self.truth.layer, self._judged()
         if self._controller is None or self._controller.running:
             return
-        self._evaluations = {}
-        if truth is not None and rows:
-            self._evaluated = _Judged({row: layer_cube(one) for row, one in rows.items()}, truth)
-            self._judging.ask(_evaluate, self._evaluated, layer_cube(truth))
+        judged = _Judged(rows, truth) if truth is not None and rows else None
+        if judged != self._evaluated:
+            self._evaluations, self._evaluated = {}, judged
+            if judged is not None:
+                cubes = [layer_cube(one) for one in rows.values()]
+                self._judging.ask(_evaluate, judged, cubes, layer_cube(judged.truth))
         self._update()
 
     def _on_judged(self, outcome: tuple[_Judged, dict[int, Evaluation]]) -> None:
         judged, evaluations = outcome
-        if judged is self._evaluated and judged.truth is self.truth.layer:
+        if judged is self._evaluated:
             self._evaluations = evaluations
         self._update()
 
@@ -318,10 +320,6 @@ class CompareWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.picture.setToolTip("The RGB layer that every model reconstructs.")
-        self.mode.setToolTip("Whether a network sees the whole picture or tiles of it.")
-        for mode, (label, tip) in MODES.items():
-            self.mode.addItem(label, mode)
-            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.cancel.setToolTip("Stop after the tile under way; cubes that are there stay.")
         self.bar.setToolTip("Models that are dealt with.")
         self.truth.setToolTip("The ground truth: a cube of the same size and wavelengths.")
@@ -343,27 +341,28 @@ class CompareWidget(QWidget):
         rows.addLayout(form)
         rows.addLayout(_beside(self.run, self.cancel))
         rows.addWidget(self.bar)
-        rows.addWidget(self.table, 1)
+        rows.addWidget(self.table)
         rows.addWidget(self.state)
         rows.addLayout(judged)
         rows.addLayout(_beside(self.curves, self.errors))
         rows.addWidget(self.copy)
         rows.addWidget(self.pair)
         rows.addWidget(self.report)
-        rows.addStretch(0)
+        rows.addStretch(1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Judged:
-    """What metrics were asked of: cubes by row, and their truth."""
+    """What metrics were asked of: cubes' layers by row, and their truth's."""
 
-    cubes: Mapping[int, LayerCube]
+    rows: Mapping[int, Image]
     truth: Image
 
 
-def _evaluate(judged: _Judged, truth: LayerCube) -> tuple[_Judged, dict[int, Evaluation]]:
-    evaluations = compute_evaluations(list(judged.cubes.values()), truth)
-    return judged, dict(zip(judged.cubes, evaluations, strict=True))
+def _evaluate(
+    judged: _Judged, cubes: Sequence[LayerCube], truth: LayerCube
+) -> tuple[_Judged, dict[int, Evaluation]]:
+    return judged, dict(zip(judged.rows, compute_evaluations(cubes, truth), strict=True))
 
 
 def _beside(first: QWidget, second: QWidget) -> QHBoxLayout:
