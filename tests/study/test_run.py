@@ -22,6 +22,7 @@ from napari_gmsr.study import (
     make_study,
     perform_here,
     perform_in_child,
+    read_findings,
     run_study,
 )
 from napari_gmsr.study.events import RunBegan, RunFailed, RunStopped, RunTraining, StudyBegan
@@ -288,6 +289,19 @@ def test_truth_of_other_bands_is_compared_where_both_have_them(values, pairs, tm
     for line in lines(tmp_path / "out"):
         assert (line["first_nm"], line["last_nm"], line["bands"]) == (420, 700, 29)
         assert "420 to 720 nm" in line["notes"][0]
+
+
+def test_a_choice_on_test_pictures_is_told(values, pairs, tmp_path):
+    shutil.copytree(pairs, tmp_path / "pairs")
+    (tmp_path / "pairs" / "split.json").write_text(json.dumps({"train": ["a"], "test": ["d"]}))
+    values = {**copy.deepcopy(values), "seeds": [0]}
+    values["models"] = values["models"][:1]
+    values["datasets"][0]["folder"] = str(tmp_path / "pairs")
+    for every, told in ((0.5, True), (1.0, False)):
+        values["training"]["validate_every"] = every
+        run(make_study(values), tmp_path / str(every))
+        notes = read_findings(tmp_path / str(every)).notes()
+        assert any("chosen on the test pictures" in note for note in notes) == told
 
 
 def test_tiles_are_told(values, tmp_path):

@@ -245,12 +245,14 @@ class Findings:
                     found.setdefault(f"{outcome.model} on {outcome.dataset}: {note}", []).append(
                         result.picture
                     )
-        return tuple(f"{note} ({_listed(pictures)})" for note, pictures in found.items())
-
-    def parameters(self, model: str) -> int | None:
-        """Return a model's number of parameters; ``None`` where it never ran."""
-        return next(
-            (o.parameters for o in self.outcomes if o.model == model and o.parameters), None
+        # A sentence about trainings is often true of all of them on a dataset.
+        trained: dict[tuple[str, str], list[str]] = {}
+        for outcome in self.outcomes:
+            for note in outcome.notes:
+                trained.setdefault((outcome.dataset, note), []).append(outcome.model)
+        return (
+            *(f"{dataset}: {note} ({_listed(m)})" for (dataset, note), m in trained.items()),
+            *(f"{note} ({_listed(pictures)})" for note, pictures in found.items()),
         )
 
 

@@ -107,6 +107,8 @@ class Outcome(_Record):
         Of the network: every number that was trained or fitted.
     device, seconds, steps
         Of the training.
+    notes
+        What to know of the training, one sentence each.
     pictures
         The test pictures.
     failure
@@ -125,6 +127,7 @@ class Outcome(_Record):
     device: str = ""
     seconds: float = 0.0
     steps: int = 0
+    notes: tuple[str, ...] = ()
     pictures: tuple[PictureResult, ...] = Field(default=())
     failure: Failure | None = None
 

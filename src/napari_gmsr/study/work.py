@@ -24,7 +24,7 @@ from napari_gmsr.study.outcome import Failure, Outcome, PictureResult
 from napari_gmsr.study.scenes import EvaluationScenes, measure_model
 from napari_gmsr.study.study import StudyRun, slug
 from napari_gmsr.training import train
-from napari_gmsr.training.events import Event, Finished, Started
+from napari_gmsr.training.events import Event, Finished, Started, Validation
 from napari_gmsr.weights import load_model
 
 __all__ = ["MODELS", "PICTURE", "TRUTH", "begin_anew", "failed", "perform"]
@@ -41,6 +41,7 @@ class _Trained:
     device: str = ""
     seconds: float = 0.0
     steps: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def perform(
@@ -102,6 +103,7 @@ def perform(
             device=trained.device,
             seconds=trained.seconds,
             steps=trained.steps,
+            notes=trained.notes,
             pictures=pictures,
         )
     except Cancelled:
@@ -168,13 +170,18 @@ def _weights(
 def _as_told(folder: StudyFolder, run: StudyRun) -> _Trained:
     """Return what a training run that is done has told of itself."""
     place = folder.run_folder(run.key)
-    device, seconds, steps = "", 0.0, 0
-    for event in place.events():
-        if isinstance(event, Started):
-            device = event.device
-        elif isinstance(event, Finished):
-            seconds, steps = event.seconds, event.step
-    return _Trained(place.best_file, device, seconds, steps)
+    told = list(place.events())
+    started = [event for event in told if isinstance(event, Started)]
+    finished = [event for event in told if isinstance(event, Finished)]
+    # Of a validation at the end alone nothing is chosen by: what there is to say of it is moot.
+    chosen = sum(isinstance(event, Validation) for event in told) > 1
+    return _Trained(
+        place.best_file,
+        device=started[-1].device if started else "",
+        seconds=finished[-1].seconds if finished else 0.0,
+        steps=finished[-1].step if finished else 0,
+        notes=started[-1].notes if started and chosen else (),
+    )
 
 
 def _parameters(network: nn.Module) -> int:
