@@ -10,6 +10,10 @@ import pytest
 NOBODY = 65534
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# napari's settings of nobody: a user's own do not count, and are not written to.
+_SETTINGS = tempfile.TemporaryDirectory()
+os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -14,6 +14,7 @@ from superqt.utils import qthrottled
 from napari_gmsr.color import wavelength_to_rgb
 from napari_gmsr.plugin.gl_programs import keep_programs
 from napari_gmsr.plugin.layers import current_band, is_cube_layer, layer_wavelengths
+from napari_gmsr.plugin.preferences import preferences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class BandColors:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = ref(viewer)
         self._followed: set[object] = set()
-        self._enabled = True
+        self._enabled = preferences().band_colors
         self._painting = False
         self._refresh_soon: Callable[[], object] = self.refresh
         if QApplication.instance() is not None:  # a viewer without a window has no timers

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -29,7 +28,9 @@ from napari_gmsr.plugin.batch_table import BatchTable
 from napari_gmsr.plugin.checkpoint_choice import CheckpointChoice
 from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
 from napari_gmsr.plugin.latest import LatestWorker
-from napari_gmsr.plugin.reconstruct_texts import MODES, Explanation
+from napari_gmsr.plugin.mode_choice import ModeChoice
+from napari_gmsr.plugin.preferences import preferences
+from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.settings import read_controls, write_controls
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class BatchWidget(QWidget):
         self.recursive = QCheckBox("Folders in it, &too")
         self.found = Explanation("The pictures that will be reconstructed.")
         self.model = CheckpointChoice()
-        self.mode = ElidingComboBox()
+        self.mode = ModeChoice()
         self.ensemble = QCheckBox("8-fold self-&ensemble")
         self.out = QLineEdit()
         self.choose_out = QPushButton("…")
@@ -197,6 +198,7 @@ class BatchWidget(QWidget):
         settings = Settings(
             model=self.model.checkpoint or "",
             mode=self.mode.currentData(),
+            device=preferences().device,
             ensemble=self.ensemble.isChecked(),
         )
         try:
@@ -277,14 +279,11 @@ class BatchWidget(QWidget):
             button.setToolTip("Choose a folder.")
             button.setAccessibleName("Choose a folder")
             button.setFixedWidth(32)
-        self.mode.setToolTip("Whether the network sees the whole picture or tiles of it.")
-        for mode, (label, tip) in MODES.items():
-            self.mode.addItem(label, mode)
-            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.ensemble.setToolTip("Average over eight flips and rotations: eight times the work.")
         self.format.setToolTip("The cubes' file format.")
         for suffix, label in _FORMATS.items():
             self.format.addItem(label, suffix)
+        self.format.setCurrentIndex(self.format.findData(preferences().format))
         self.existing.setToolTip("What to do where a picture's cube is there already.")
         self.existing.addItem("Skip the picture", "skip")
         self.existing.addItem("Replace the cube", "replace")

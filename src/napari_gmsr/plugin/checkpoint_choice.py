@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.plugin.controls import ElidingComboBox
+from napari_gmsr.plugin.preferences import preferences
 from napari_gmsr.weights import ModelCard, list_models
 
 __all__ = ["CheckpointChoice"]
@@ -18,7 +19,8 @@ __all__ = ["CheckpointChoice"]
 class CheckpointChoice(ElidingComboBox):
     """A choice among checkpoints; its data are names, or paths of files.
 
-    The cards of files are read elsewhere, since that may need torch: see :meth:`learn`.
+    It starts from the preferences' checkpoint. The cards of files are read elsewhere, since that
+    may need torch: see :meth:`learn`.
     """
 
     chosen = Signal()
@@ -38,6 +40,7 @@ class CheckpointChoice(ElidingComboBox):
         self.addItem("From file…", None)
         self._cards = {card.name: card for card in cards}
         self._before = self.currentIndex()
+        self._start_from(preferences().model)
         self.activated.connect(self._on_activated)
 
     @property
@@ -65,6 +68,18 @@ class CheckpointChoice(ElidingComboBox):
         """Take what was read of the chosen checkpoint."""
         if self.checkpoint is not None:
             self._cards[self.checkpoint] = card
+
+    def _start_from(self, preferred: str) -> None:
+        path = Path(preferred).expanduser()
+        if preferred in self._cards:
+            self.choose(preferred)
+        elif path.is_file():
+            self.choose(path)
+        elif preferred:
+            show_warning(
+                f"The checkpoint of the preferences is not there ({preferred}): choose another in "
+                "File > Preferences > GMSR spectra from RGB."
+            )
 
     def _on_activated(self, index: int = 0) -> None:
         if self.checkpoint is not None:

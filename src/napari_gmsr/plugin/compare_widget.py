@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -30,8 +29,10 @@ from napari_gmsr.plugin.error_maps_widget import ErrorMapsWidget
 from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox
 from napari_gmsr.plugin.layers import LayerCube, is_comparable, layer_cube
+from napari_gmsr.plugin.mode_choice import ModeChoice
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import picture_of_layer
+from napari_gmsr.plugin.preferences import preferences
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.settings import read_controls, write_controls
 from napari_gmsr.plugin.spectra_widget import SpectraWidget
@@ -172,7 +173,7 @@ class CompareWidget(QWidget):
             show_error(str(error))
             return
         self._evaluations, self._evaluated = {}, None
-        settings = Settings(mode=self.mode.currentData())
+        settings = Settings(mode=self.mode.currentData(), device=preferences().device)
         self.controller.start(picture, self.models.models, settings)
 
     def _on_cancel(self) -> None:

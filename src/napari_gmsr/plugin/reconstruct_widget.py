@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -34,11 +34,12 @@ from napari_gmsr.jobs import (
 )
 from napari_gmsr.plugin.band_readout import BandReadout
 from napari_gmsr.plugin.checkpoint_choice import CheckpointChoice
-from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
+from napari_gmsr.plugin.controls import ScrollingBody
+from napari_gmsr.plugin.device_choice import DeviceChoice
+from napari_gmsr.plugin.mode_choice import ModeChoice
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
 from napari_gmsr.plugin.reconstruct_texts import (
-    MODES,
     Explanation,
     bullets,
     card_tip,
@@ -83,16 +84,10 @@ class ReconstructWidget(QWidget):
         self.findings = PictureFindings()
         self.model = CheckpointChoice()
         self.card = Explanation("What the chosen checkpoint is for.")
-        self.mode = ElidingComboBox()
-        self.mode.setToolTip("Whether the network sees the whole picture or tiles of it.")
-        for mode, (label, tip) in MODES.items():
-            self.mode.addItem(label, mode)
-            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.mode = ModeChoice()
         self.plan = Explanation("What the run will need, estimated before it starts.")
-        self.device = ElidingComboBox()
+        self.device = DeviceChoice()
         self.device.setToolTip("Where the network runs.")
-        self.device.addItem("Automatic", "auto")
-        self.device.addItem("CPU", "cpu")
         self.device_reason = Explanation(
             "The device and the scan engine that will be used, with the reason."
         )
@@ -248,9 +243,7 @@ class ReconstructWidget(QWidget):
         self._preflight = preflight
         self.model.learn(preflight.card)
         self._show_card()
-        for device, name in preflight.devices.items():
-            if self.device.findData(device) < 0:
-                self.device.addItem(f"{device}: {name}", device)
+        self.device.learn(preflight.devices)
         self.device_reason.setText(
             f"{preflight.device.replace('cpu', 'CPU')}: {preflight.device_reason}.\n"
             f"Scan engine {preflight.engine}: {preflight.engine_reason}."

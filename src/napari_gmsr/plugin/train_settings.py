@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QVB
 
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.plugin.controls import ElidingComboBox, Fold
+from napari_gmsr.plugin.device_choice import DeviceChoice
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.train_fields import Field, FractionBox, check, choice, fraction, number
 from napari_gmsr.plugin.train_texts import PRESET_TEXTS, SELECT_LABELS
@@ -65,10 +66,8 @@ class SettingsForm(QWidget):
         self.start_from.setToolTip(
             "Random weights, or a checkpoint to fine-tune on this data: less data and time do."
         )
-        self.device = ElidingComboBox()
+        self.device = DeviceChoice()
         self.device.setToolTip("Where the network trains.")
-        self.device.addItem("Automatic", "auto")
-        self.device.addItem("CPU", "cpu")
         self.name = QLineEdit()
         self.name.setPlaceholderText("made up from network and dataset")
         self.name.setToolTip("A name for the run and its model.")
@@ -128,9 +127,7 @@ class SettingsForm(QWidget):
 
     def offer_devices(self, devices: dict[str, str]) -> None:
         """Offer what the process that trains has found."""
-        for device, name in devices.items():
-            if self.device.findData(device) < 0:
-                self.device.addItem(f"{device}: {name}", device)
+        self.device.learn(devices)
 
     def set_endless(self, endless: bool) -> None:
         """Say whether the data has epochs."""
