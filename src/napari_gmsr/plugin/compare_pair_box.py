@@ -95,7 +95,7 @@ class PairBox(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("F&irst cube", self.first)
+        form.addRow("First cu&be", self.first)
         form.addRow("&Second cube", self.second)
         buttons = QHBoxLayout()
         buttons.addWidget(self.flicker)
