@@ -167,7 +167,7 @@ def test_each_model_gives_a_cube_and_one_that_fails_stops_no_other(widget, viewe
     assert column(widget, 2) == ["1,234", "", "1,234"]
     assert column(widget, 3) == ["5", "", "5"]
     assert [one.name for one in widget.cubes] == ["photo [a]", "photo [c]"]
-    assert "b: no checkpoint. Choose another." in widget.state.text()
+    assert "✗ b: No checkpoint. Choose another." in widget.state.text()
     assert "1 of 3 models failed" in str(notification_manager.records[-1].message)
     rmse = 0.25 * np.sqrt(np.mean(np.linspace(0.5, 1, 31) ** 2))
     assert column(widget, 5) == ["★ 0.0000", "", f"{rmse:.4f}"]
@@ -179,7 +179,7 @@ def test_each_model_gives_a_cube_and_one_that_fails_stops_no_other(widget, viewe
     assert float(rows[2]["rmse"]) == pytest.approx(rmse, rel=1e-5)
     assert rows[2]["macs"] == "5000000000"
     assert rows[1]["rmse"] == ""
-    assert "no checkpoint" in rows[1]["message"]
+    assert rows[1]["message"] == "No checkpoint. Choose another."
     assert not progress._all_instances
 
 

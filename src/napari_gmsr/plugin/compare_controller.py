@@ -13,6 +13,7 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_gmsr.errors import GMSRError
 from napari_gmsr.jobs import (
     Cancelled,
     Event,
@@ -188,7 +189,7 @@ class CompareController(QObject):
             return
         self._job.clear()
         if isinstance(event, Failed):
-            self._end_model(state="failed", message=str(event.error))
+            self._end_model(state="failed", message=self._told(event.error))
         elif self._cancelled or isinstance(event, Cancelled):
             self._end_model(state="cancelled")
         else:
@@ -224,11 +225,17 @@ class CompareController(QObject):
             seconds = time.monotonic() - self._began
             self._end_model(state="done", layer=layer, seconds=seconds)
         elif isinstance(end, Failed):
-            self._end_model(state="failed", message=str(end.error))
+            self._end_model(state="failed", message=self._told(end.error))
         else:
             # Cancelled by any widget: the user wants it to stop.
             self._cancelled = True
             self._end_model(state="cancelled")
+
+    def _told(self, error: GMSRError) -> str:
+        """Return what is wrong and what to do; which checkpoint it is about stands beside."""
+        if str(error.where) == self.results[self._row].model:
+            return f"{error.what[:1].upper()}{error.what[1:]}. {error.fix}"
+        return str(error)
 
     def _end_model(self, **changes: Any) -> None:
         self._set(**changes)

@@ -69,6 +69,7 @@ class Flicker:
 
     def swap(self, first: Image, second: Image) -> None:
         """Show the first of two cubes, or the other than is shown."""
+        self._viewer.canvas.grid.enabled = False  # one place, for the eye to rest on
         shown = second if self.shown is first else first
         for layer in self._viewer.layers:
             if isinstance(layer, Image):
