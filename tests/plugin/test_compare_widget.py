@@ -323,6 +323,11 @@ def test_all_curves_and_error_maps_at_one_click(widget, viewer, executor, qtbot)
     shown = [viewer.layers[f"{one.name} RMSE"] for one in (first, second)]
     assert shown[0].contrast_limits == shown[1].contrast_limits
     assert viewer.canvas.grid.enabled
+    widget.pair.flicker.click()
+    assert not viewer.canvas.grid.enabled
+    assert [one for one in viewer.layers if one.visible] == [first]
+    widget.pair.end()
+    assert all(one.visible for one in viewer.layers)
 
 
 def test_settings_are_kept(widget, viewer, executor, tmp_path):
