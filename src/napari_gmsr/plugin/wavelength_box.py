@@ -34,7 +34,8 @@ class WavelengthBox(QDoubleSpinBox):
         self.setKeyboardTracking(False)  # "5", "54" on the way to "543" are no wish
         self.setToolTip(
             "Type a wavelength and press Enter: the slider goes to the nearest band. "
-            "The arrows go from band to band, Page up and down five at once."
+            "The arrows go from band to band, Page up and down five at once. "
+            "W in the picture comes here."
         )
         self.valueChanged.connect(self._on_value)
         cursor.moved.connect(self.refresh)
