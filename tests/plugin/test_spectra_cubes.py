@@ -75,6 +75,7 @@ def test_only_cubes_with_the_truths_bands_are_compared_with_it(widget):
             assert f"{spectrum.rmse:.4f}" in text
             assert f"{spectrum.mrae:.4f}" in text
             assert f"{spectrum.angle_deg:.2f}°" in text
+    assert ">&nbsp;SAM<" in text
     strips = [c.getData()[1] for c in widget.plot.residuals.curves]
     strips = [values for values in strips if values is not None and values.size]
     np.testing.assert_array_equal(

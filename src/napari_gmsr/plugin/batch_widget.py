@@ -71,7 +71,7 @@ class BatchWidget(QWidget):
         self.folder = QLineEdit()
         self.choose_folder = QPushButton("…")
         self.pattern = QLineEdit("*")
-        self.recursive = QCheckBox("Folders in it, &too")
+        self.recursive = QCheckBox("Subfolders, &too")
         self.found = Explanation("The pictures that will be reconstructed.")
         self.model = CheckpointChoice()
         self.mode = ModeChoice()
@@ -272,8 +272,10 @@ class BatchWidget(QWidget):
         self.folder.setPlaceholderText("a folder of pictures")
         self.folder.setToolTip("The folder whose pictures are reconstructed.")
         self.pattern.setToolTip("Which names: such as *.jpg, or IMG_*.png IMG_*.tif.")
-        self.recursive.setToolTip("Also look into the folders in it; the cubes' are alike.")
-        self.out.setPlaceholderText("cubes, in the folder of the pictures")
+        self.recursive.setToolTip(
+            "Also look into the folders in it; the cubes get folders of the same names."
+        )
+        self.out.setPlaceholderText("“cubes” in that folder")
         self.out.setToolTip("The folder of the cubes, and of the table of results.")
         for button in (self.choose_folder, self.choose_out):
             button.setToolTip("Choose a folder.")

@@ -93,6 +93,9 @@ class CubeComboBox(ElidingComboBox):
             name = "none" if layer is None else layer.name
             self.addItem(name)
             self.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)
+        if not self._layers:
+            self.addItem("no cube yet")
+        self.setEnabled(bool(self._layers))
         choice = before if self._by_user else self._default()
         if choice in self._layers:
             self.setCurrentIndex(self._layers.index(choice))

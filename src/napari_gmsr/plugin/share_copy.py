@@ -12,12 +12,11 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.image import Encoding, RGBImage
 from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_files import file_that_holds, layer_file
-from napari_gmsr.plugin.layers import cube_from_layer
+from napari_gmsr.plugin.layers import LayerCube, layer_cube
 from napari_gmsr.plugin.pictures import LayerPicture
 from napari_gmsr.plugin.share_texts import RunText
 
@@ -84,7 +83,7 @@ class CubesCopy(CopyButtons):
     def _on_wanted(self, kind: str) -> None:
         layers = self._cubes()
         if layers:
-            named = [(cube_from_layer(layer), layer_file(layer)) for layer in layers]
+            named = [(layer_cube(layer), layer_file(layer)) for layer in layers]
             self._finding.ask(_find_all, kind, named)
 
     def _on_found(self, found: tuple[str, list[Path], list[str]]) -> None:
@@ -192,10 +191,10 @@ class _Found:
 
 
 def _find_all(
-    kind: str, named: list[tuple[SpectralCube, Path | None]]
+    kind: str, named: list[tuple[LayerCube, Path | None]]
 ) -> tuple[str, list[Path], list[str]]:
     """Return the files that hold the cubes, and the names of those that are in none."""
-    held = [file_that_holds(cube, path) for cube, path in named]
+    held = [file_that_holds(cube.read(), path) for cube, path in named]
     without = [cube.name for (cube, _), path in zip(named, held, strict=True) if path is None]
     return kind, [path for path in held if path is not None], without
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,14 +30,16 @@ from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox, CubeList
 from napari_gmsr.plugin.layer_files import file_that_holds, layer_file
 from napari_gmsr.plugin.layers import (
-    cube_from_layer,
+    LayerCube,
     current_band,
     is_comparable,
+    layer_cube,
+    layer_size,
     layer_wavelengths,
     pixel_at,
 )
 from napari_gmsr.plugin.picture_choice import PictureComboBox
-from napari_gmsr.plugin.pictures import picture_of_layer
+from napari_gmsr.plugin.pictures import LayerPicture, picture_of_layer
 from napari_gmsr.plugin.pins import is_pins_layer
 from napari_gmsr.plugin.reconstruct_texts import Explanation
 from napari_gmsr.plugin.settings import read_controls, write_controls
@@ -60,14 +63,28 @@ _AT_PINS, _CHOSEN, _NO_POINTS = "pins", "chosen", "none"
 class _Wish:
     """What is to be drawn, independent of the layers from then on."""
 
-    cubes: tuple[SpectralCube, ...]
-    truth: SpectralCube | None
-    rgb: RGBImage | None
+    cube_layers: tuple[LayerCube, ...]
+    truth_layer: LayerCube | None
+    picture: LayerPicture | None
     points: tuple[tuple[int, int], ...] | None
     bands_nm: tuple[float, ...] | None
     error_max: float | None
     files: tuple[Path | None, ...]
     """Of the cubes, the truth and the picture, as far as they are there."""
+
+    # What follows is read where it is first asked for: in the worker.
+
+    @cached_property
+    def cubes(self) -> tuple[SpectralCube, ...]:
+        return tuple(layer.read() for layer in self.cube_layers)
+
+    @cached_property
+    def truth(self) -> SpectralCube | None:
+        return None if self.truth_layer is None else self.truth_layer.read()
+
+    @cached_property
+    def rgb(self) -> RGBImage | None:
+        return None if self.picture is None else self.picture.read("srgb")
 
     def comparison(self) -> Comparison:
         from napari_gmsr.evaluate import Comparison
@@ -155,32 +172,29 @@ class FigureWidget(QWidget):
         layers = [layer for layer in self.cubes.layers if layer is not truth_layer]
         if not layers:
             raise InputError("no cube is chosen", fix="Tick the cubes to draw.")
-        cubes = tuple(cube_from_layer(layer) for layer in layers)
         files = [layer_file(layer) for layer in layers]
-        truth = None
         if truth_layer is not None:
-            truth = cube_from_layer(truth_layer)
             files.append(layer_file(truth_layer))
-        rgb = self._rgb(cubes[0])
-        if rgb is not None and self.picture.layer is not None:
-            files.append(layer_file(self.picture.layer))
+        picture = self._picture(layers[0])
+        if picture is not None:
+            files.append(picture.file)
         return _Wish(
-            cubes,
-            truth,
-            rgb,
+            tuple(layer_cube(layer) for layer in layers),
+            None if truth_layer is None else layer_cube(truth_layer),
+            picture,
             self._points(layers[0]),
             self._bands_nm(),
             self.error_max.value() or None,
             tuple(files),
         )
 
-    def _rgb(self, cube: SpectralCube) -> RGBImage | None:
+    def _picture(self, cube: Image) -> LayerPicture | None:
         """Return the chosen picture where it is of the cubes' size: another is not theirs."""
         layer = self.picture.layer
         if layer is None:
             return None
         picture = picture_of_layer(layer, self._viewer.dims)
-        return picture.read("srgb") if picture.shape == cube.shape[1:] else None
+        return picture if picture.shape == layer_size(cube) else None
 
     def _bands_nm(self) -> tuple[float, ...] | None:
         text = self.bands.text().replace(";", ",").replace("nm", "")

@@ -39,11 +39,9 @@ def _at(spectra: Sequence[Spectrum], longest: int) -> str:
         return f"{place}<br>Choose a truth to see the error"
     if len(spectra) == 1:
         rmse, mrae, angle = _errors(first)
-        return (
-            f"{place}<br>RMSE <b>{rmse}</b> &nbsp; MRAE <b>{mrae}</b> &nbsp; angle <b>{angle}</b>"
-        )
+        return f"{place}<br>RMSE <b>{rmse}</b> &nbsp; MRAE <b>{mrae}</b> &nbsp; SAM <b>{angle}</b>"
     rows = [_row(_shortened(spectrum.cube, longest), *_errors(spectrum)) for spectrum in spectra]
-    head = _row("", "RMSE", "MRAE", "angle")
+    head = _row("", "RMSE", "MRAE", "SAM")
     return f"{place}<table cellspacing=2>{head}{''.join(rows)}</table>"
 
 

@@ -113,8 +113,8 @@ class SpectraWidget(QWidget):
         )
         self.readout.setToolTip(
             "Errors at the pixel under the mouse, or at the last pin, of the spectra as measured: "
-            "the root mean squared residual over the bands, the mean absolute residual relative "
-            "to the truth, and the angle between the two spectra, which brightness leaves alone."
+            "the root mean squared residual over the bands, the mean absolute residual relative to "
+            "the truth, and the angle between the spectra (SAM), which brightness leaves alone."
         )
         self._hint.setWordWrap(True)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -157,7 +157,7 @@ class DataForm(QWidget):
             self.form.setRowVisible(row, shown)
         self.check.setVisible(info is not None)
         if info is None:
-            self.folder.setPlaceholderText("sources that come with the package")
+            self.folder.setPlaceholderText("the built-in sources")
             self.folder.setToolTip(
                 "Optional: a folder of photographs and spectra with a sources.json."
             )

@@ -42,8 +42,8 @@ class ResponsePlot(ThemedPlot):
         super().__init__(viewer, parent)
         self.setToolTip("What each channel of the camera makes of each wavelength.")
         self._plot = self.addPlot()
-        set_up_frame(self._plot, "response")
-        self._plot.setLabel("bottom", "wavelength (nm)")
+        set_up_frame(self._plot, "Response")
+        self._plot.setLabel("bottom", "Wavelength (nm)")
         self._curves = [
             self._plot.plot(pen=pg.mkPen(color, width=2), name=name) for name, color in _CHANNELS
         ]
