@@ -42,6 +42,12 @@ def test_camera_and_light_count():
     assert reproject(TRUTH, linear, "nikon_5100", "A").rmse > 0.01
 
 
+def test_floats_are_in_the_encoding_that_the_cube_was_made_from():
+    made = SpectralCube(TRUTH.data, provenance={"encoding": "srgb"})
+    assert reproject(made, PHOTO.data).rmse < 1e-6
+    assert reproject(TRUTH, PHOTO.data).rmse > 0.1  # linear, where nothing is known
+
+
 def test_clipped_pixels_are_counted():
     data = np.full((4, 5, 3), 0.5, np.float32)
     data[0, :, 1] = 1

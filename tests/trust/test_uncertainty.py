@@ -1,5 +1,8 @@
 """The spread over turns and checkpoints, and how often the truth lies within."""
 
+import weakref
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,22 @@ def test_both_are_the_standard_deviation_over_all_members(tiny):
     inside = ((np.array(members) > 0) & (np.array(members) < 1)).all(axis=0)
     assert inside.sum() > 100
     np.testing.assert_allclose(found.spread[inside], np.std(members, axis=0)[inside], atol=1e-5)
+
+
+def test_members_are_not_kept(tiny, monkeypatch):
+    made = []
+
+    def remembered(*args, **options):
+        alive = [reference for reference in made if reference() is not None]
+        assert len(alive) <= 2  # the first, which says where all comes from, and the last
+        cube = reconstruct(*args, **options)
+        made.append(weakref.ref(cube))
+        return cube
+
+    module = import_module("napari_gmsr.trust.uncertainty")
+    monkeypatch.setattr(module, "reconstruct", remembered)
+    uncertainty(PHOTO, [tiny(seed) for seed in range(5)], turns=False)
+    assert len(made) == 5
 
 
 def test_progress_counts_every_tile_once(tiny):

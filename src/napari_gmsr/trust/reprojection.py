@@ -17,7 +17,7 @@ from napari_gmsr.color import (
 )
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import InputError
-from napari_gmsr.image import RGBImage, as_rgb_image
+from napari_gmsr.image import Encoding, RGBImage, as_rgb_image
 
 __all__ = ["Reprojection", "linear_picture", "reproject", "row_blocks"]
 
@@ -80,7 +80,8 @@ def reproject(
     cube
         The cube, or an array (31, y, x) with bands at 400, 410, ... 700 nm.
     rgb
-        The picture; an array as for `napari_gmsr.image.as_rgb_image`.
+        The picture; an array as for `napari_gmsr.image.as_rgb_image`, its floats in the encoding
+        that the cube was reconstructed from, where its provenance names one.
     camera, illuminant
         What the picture was taken with, as for `napari_gmsr.color.rendering_matrix`; by default
         what the checkpoint ``photo`` expects. A checkpoint's card names its own.
@@ -126,7 +127,8 @@ def linear_picture(cube: SpectralCube, rgb: RGBImage | npt.ArrayLike) -> npt.NDA
     InputError
         Where the picture has another size than the cube, or is not finite.
     """
-    picture, _ = match_encoding(as_rgb_image(rgb), "linear")
+    encoding: Encoding = "srgb" if cube.provenance.get("encoding") == "srgb" else "linear"
+    picture, _ = match_encoding(as_rgb_image(rgb, float_encoding=encoding), "linear")
     if picture.shape != cube.shape[1:]:
         raise InputError(
             f"the picture has {picture.shape[0]} x {picture.shape[1]} pixels, "

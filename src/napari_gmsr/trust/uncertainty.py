@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def uncertainty(
     gathered = SelfEnsemble(np.zeros_like(first.data), keep_spread=True)
     within = np.zeros_like(first.data)
     notes: dict[str, None] = {}
-    for cube in (first, *cubes):
+    for cube in chain((first,), cubes):  # one beside the mean, however many there are
         gathered.add(cube.data)
         if cube.spread is not None:
             within += cube.spread**2 / len(loaded)
