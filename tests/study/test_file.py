@@ -88,6 +88,14 @@ def test_a_camera_or_a_checkpoint_may_be_a_file_beside_it(tmp_path):
     assert [m.checkpoint for m in study.models] == [str(tmp_path / "mine.safetensors"), "photo"]
 
 
+def test_runs_never_share_a_folder(values):
+    values = copy.deepcopy(values)
+    values["models"] = [{"name": "wiener", "label": label} for label in ("a", "a--b")]
+    values["datasets"] = [{**values["datasets"][0], "label": label} for label in ("b--c", "c")]
+    with pytest.raises(InputError, match="would share the folder 'a--b--c--seed0'"):
+        make_study(values)
+
+
 def changed(values, path, value):
     values = copy.deepcopy(values)
     *tables, last = path
@@ -111,6 +119,7 @@ def changed(values, path, value):
         (["preset"], "papers", "no preset of the name 'papers'.* 'paper'"),
         (["reference"], "GMSRNet", "no model of the name 'GMSRNet'.* 'GMSR-Net'"),
         (["training", "bacth"], 3, "no training setting of the name 'bacth'.* 'batch'"),
+        (["training", "device"], "cpu", "no training setting of the name 'device'"),
         (["training", "seed"], 3, "'seed' follows from models, datasets and seeds"),
         (["training", "steps"], 3, "'steps' is the budget's"),
         (["training", "batch"], 0, "batch"),

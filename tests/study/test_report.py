@@ -200,6 +200,17 @@ def test_a_model_that_failed_leaves_its_place_empty(reported):
     assert data["views"][0]["models"].keys() == {"GMSR-Net"}
 
 
+def test_labels_in_other_capitals_are_the_same_runs(tmp_path, study, values):
+    place = fill(tmp_path / "s", study)
+    values = copy.deepcopy(values)
+    values["models"][0]["label"], values["datasets"][0]["label"] = "gmsr-net", "TOYS"
+    place.save(make_study(values))
+    findings = read_findings(place.path)
+    assert findings.missing() == ()
+    assert [group.dataset for group in findings.groups] == ["TOYS"]
+    assert ("gmsr-net", "TOYS") in findings.done
+
+
 def test_no_report_without_a_study_or_results(tmp_path, study):
     with pytest.raises(InputError, match="no study"):
         write_report(tmp_path)

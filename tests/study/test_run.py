@@ -117,6 +117,15 @@ def test_other_pictures_are_measured_without_training_again(finished, values, tm
     assert {line["picture"] for line in lines(tmp_path / "other")} == {"e"}
 
 
+def test_a_baseline_is_fitted_again_to_other_patches(finished, values, tmp_path):
+    shutil.copytree(finished, tmp_path / "other")
+    values = {**values, "models": values["models"][2:]}
+    values["training"] = {**values["training"], "patch": 8}
+    told = []
+    run(make_study(values), tmp_path / "other", on_event=told.append)
+    assert [e.key for e in told if isinstance(e, RunBegan)] == ["wiener--toys--seed0"]
+
+
 def test_interrupted_and_taken_up_it_ends_where_an_unbroken_one_ends(values, tmp_path):
     folder = tmp_path / "broken"
 

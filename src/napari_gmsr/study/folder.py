@@ -21,7 +21,7 @@ from napari_gmsr.study.settings import StudyDataset
 from napari_gmsr.study.study import Study, StudyRun, slug
 from napari_gmsr.training.run_folder import RunFolder
 
-__all__ = ["StudyFolder"]
+__all__ = ["StudyFolder", "make_folder"]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class StudyFolder:
     def write(self, outcome: Outcome) -> None:
         """Keep what became of a run."""
         file = self.outcome_file(outcome.key)
-        _make(file.parent)
+        make_folder(file.parent)
         with atomic_output(file, overwrite=True) as temporary:
             temporary.write_text(outcome.model_dump_json(indent=1), encoding="utf-8")
 
@@ -152,17 +152,23 @@ class StudyFolder:
         Raises
         ------
         InputError
-            Where the record is damaged.
+            Where the record is damaged or cannot be read.
         """
         file = self.outcome_file(run.key)
         try:
-            found = Outcome.model_validate_json(file.read_text(encoding="utf-8"))
+            found = Outcome.model_validate_json(file.read_bytes())
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise InputError(
+                f"it cannot be read: {error.strerror}", where=file, fix="Make it readable."
+            ) from error
         except ValidationError as error:
             raise as_input_error(error, Outcome, file) from error
-        current = found.decided == run.decides() and found.judged == run.judges()
-        return found if current else None
+        if found.decided != run.decides() or found.judged != run.judges():
+            return None
+        # The file is the same for labels that differ in capitals alone: today's counts.
+        return found.model_copy(update={"model": run.model.title, "dataset": run.dataset.title})
 
     def write_results(self, study: Study) -> None:
         """Write what is there of all runs into one file, a line a picture."""
@@ -201,7 +207,14 @@ class StudyFolder:
             lock.release()
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder of a study's, where it is missing.
+
+    Raises
+    ------
+    OutputError
+        Where that cannot be.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

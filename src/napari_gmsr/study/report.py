@@ -15,7 +15,7 @@ from napari_gmsr.study.bubbles import draw_bubbles
 from napari_gmsr.study.canvas import Drawing
 from napari_gmsr.study.curves import draw_curves
 from napari_gmsr.study.findings import METRICS, Findings
-from napari_gmsr.study.folder import StudyFolder
+from napari_gmsr.study.folder import StudyFolder, make_folder
 from napari_gmsr.study.pictures import draw_pictures, shown_views
 from napari_gmsr.study.settings import StudyModel, TableName
 from napari_gmsr.study.table import FORMATS, Table, markdown_text
@@ -76,7 +76,7 @@ def write_report(folder: str | Path) -> Path:
     findings = read_findings(folder)
     place = StudyFolder.open(folder)
     target = place.report_folder
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     costs = dict(_costs(findings))
     tables = make_tables(findings, costs)
     for table in tables:

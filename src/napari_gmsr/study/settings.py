@@ -41,6 +41,7 @@ FITTED = frozenset({"rootpoly", "wiener"})
 
 _OF_THE_STUDY = frozenset({"dataset", "network", "network_arguments", "start_from", "seed"})
 _OF_THE_BUDGET = frozenset({"steps", "epochs", "minutes"})
+_OF_THE_RUN = frozenset({"version", "name", "device"})
 
 
 def _known_network(name: str) -> str:
@@ -74,7 +75,7 @@ def known(name: str, names: list[str], what: str) -> str:
 
 
 def _training_settings(values: dict[str, Any]) -> dict[str, Any]:
-    fields = TrainingConfig.model_fields.keys() - _OF_THE_STUDY - _OF_THE_BUDGET - {"version"}
+    fields = TrainingConfig.model_fields.keys() - _OF_THE_STUDY - _OF_THE_BUDGET - _OF_THE_RUN
     for key in values:
         if key in _OF_THE_BUDGET:
             raise PydanticCustomError(

@@ -80,6 +80,13 @@ class Study(Settings):
                     "two {what} are called '{title}'",
                     {"what": what, "title": twice[-1], "fix": "Give each a label of its own."},
                 )
+        keys = [run.key for run in self.runs()]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise PydanticCustomError(
+                "same_key",
+                "two runs would share the folder '{key}'",
+                {"key": twice[0], "fix": "Give models or datasets labels without '--'."},
+            )
         if self.reference:
             known(self.reference, [model.title for model in self.models], "model")
         for run in self.runs():
@@ -193,6 +200,8 @@ class StudyRun:
         if self.kind == "trained":
             return _decides(self.config())
         model = self.model.model_dump(mode="json", include={"name", "arguments", "checkpoint"})
+        if self.kind == "fitted":  # to pixels of the patches that are trained on
+            model |= self.study.model_dump(mode="json", include={"preset", "training"})
         return {**model, "dataset": self.dataset.to_train_on().model_dump(mode="json")}
 
     def judges(self) -> dict[str, Any]:
