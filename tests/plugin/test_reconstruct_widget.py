@@ -5,14 +5,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils import progress
 from napari.utils.notifications import notification_manager
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QPushButton
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QMainWindow, QPushButton
 
 from napari_gmsr.cube import WAVELENGTHS_NM, SpectralCube
 from napari_gmsr.errors import CheckpointError, InputError
-from napari_gmsr.jobs import Cancelled, Failed, Finished, Job, Preflight, Progress, Started
+from napari_gmsr.jobs import (
+    Cancelled,
+    Failed,
+    Finished,
+    Job,
+    Preflight,
+    Progress,
+    Settings,
+    Started,
+)
 from napari_gmsr.plugin.layers import add_cube
+from napari_gmsr.plugin.pictures import picture_of_layer
 from napari_gmsr.plugin.reconstruct_widget import ReconstructWidget
 from napari_gmsr.plugin.reconstruction import ReconstructionController
 from napari_gmsr.weights import ModelCard, save_checkpoint
@@ -448,6 +459,21 @@ def test_closing_the_window_cancels_the_run(ready, viewer, executor, qtbot):
     viewer.close()
     qtbot.waitUntil(executor.job.is_cancelled)
     qtbot.waitUntil(lambda: not progress._all_instances)
+
+
+def test_what_a_closed_window_is_still_told_is_dropped(executor, qtbot):
+    viewer, window = ViewerModel(), QMainWindow()
+    qtbot.addWidget(window)
+    layer = viewer.add_image(RGB, rgb=True)
+    controller = ReconstructionController(viewer, executor, window)
+    with qtbot.waitExposed(window):
+        window.show()
+    controller.start(picture_of_layer(layer, viewer.dims), Settings(), "srgb")
+    window.close()
+    executor.emit(Progress(1, 4))
+    executor.emit(Cancelled())
+    qtbot.waitUntil(controller._inbox._letters.empty, timeout=30_000)
+    assert not controller.running
 
 
 def test_a_file_that_is_no_checkpoint_is_told_and_cannot_run(ready, executor, qtbot, tmp_path):

@@ -94,6 +94,18 @@ def test_re_projection_is_a_map_and_a_number(viewer, widget, qtbot):
     assert len(viewer.layers) == count
 
 
+def test_a_map_lies_over_the_cube_that_it_was_asked_of(viewer, widget, qtbot):
+    other = add_cube(viewer, SpectralCube(TRUTH.data, name="other"))
+    widget.cube.choose(viewer.layers["scene [photo]"])
+    click(widget.project)
+    widget.cube.choose(other)
+    click(widget.project)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=WAIT)
+    for cube, name in ((CUBE, "scene [photo]"), (TRUTH, "other")):
+        found = viewer.layers[f"{name} re-projection"].data
+        np.testing.assert_allclose(found, reproject(cube, RGB).map, atol=1e-6)
+
+
 def test_the_exact_correction_is_a_cube_and_says_what_it_gains(viewer, widget, qtbot):
     add_cube(viewer, TRUTH)
     assert widget.truth.layer.name == "scene truth"
@@ -154,6 +166,7 @@ def test_uncertainty_adds_the_mean_its_spread_and_a_map(viewer, widget, executor
     np.testing.assert_allclose(tuple(mean.scale), (10, 2, 2))
     found = viewer.layers["scene [photo] mean of 8 spread map"].data
     np.testing.assert_allclose(found, np.sqrt((spread.data**2).mean(axis=0)), rtol=1e-5)
+    assert f"differ by {np.sqrt((spread.data**2).mean()):.4f}" in widget.spread.state.text()
     assert widget.spread.run.isEnabled()
 
 

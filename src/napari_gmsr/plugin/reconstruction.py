@@ -151,6 +151,8 @@ class ReconstructionController(QObject):
         return super().eventFilter(watched, event)
 
     def _on_event(self, event: Event) -> None:
+        if not self._run:  # the window was closed meanwhile
+            return
         if isinstance(event, Progress):
             bar = self._run[0].bar
             if bar.total != event.total:

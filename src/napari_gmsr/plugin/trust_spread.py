@@ -250,9 +250,7 @@ class SpreadPanel(QGroupBox):
 
 
 def _describe(spread: Spread) -> str:
-    assert spread.cube.spread is not None
-    mean = float((spread.cube.spread**2).mean() ** 0.5)
-    text = f"The {spread.members} reconstructions differ by {mean:.4f} (root mean square)"
+    text = f"The {spread.members} reconstructions differ by {spread.rms:.4f} (root mean square)"
     if spread.factor != 1:
         return f"{text}, widened by {spread.factor:.3g}."
     return f"{text}. The error is usually many times larger."

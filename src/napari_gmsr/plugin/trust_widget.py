@@ -65,8 +65,6 @@ class TrustWidget(QWidget):
     def __init__(self, napari_viewer: Viewer, executor: Executor | None = None) -> None:
         super().__init__()
         viewer = self._viewer = napari_viewer
-        self._asked: Image | None = None
-
         self._cards = {card.name: card for card in list_models()}
 
         self.cube = CubeComboBox(viewer)
@@ -189,13 +187,12 @@ class TrustWidget(QWidget):
         except GMSRError as error:
             show_error(str(error))
             return
-        self._asked = self.cube.layer
         self.state.setText("Computing…")
-        self._worker.ask(function, question)
+        self._worker.ask(_judge, function, question, self.cube.layer)
 
-    def _on_done(self, result: Reprojection | Corrected) -> None:
-        over = self._asked
-        if over is None or over not in self._viewer.layers:
+    def _on_done(self, outcome: tuple[Image, Reprojection | Corrected]) -> None:
+        over, result = outcome
+        if over not in self._viewer.layers:
             self.state.setText("The cube was removed meanwhile.")
         elif isinstance(result, Corrected):
             scale, translate = ((float(v[-2]), float(v[-1])) for v in (over.scale, over.translate))
@@ -240,6 +237,11 @@ class TrustWidget(QWidget):
         rows.addWidget(back)
         rows.addWidget(self.spread)
         rows.addStretch(1)
+
+
+def _judge(function: Any, question: Question, over: Image) -> tuple[Image, Any]:
+    """Answer a question, and hand back its cube's layer: another may be chosen by then."""
+    return over, function(question)
 
 
 def _gain(corrected: Corrected) -> str:
