@@ -101,7 +101,8 @@ def measure_cost(
         "repeats": repeats,
         "arguments": arguments,
     }
-    command = [sys.executable, "-m", __name__, json.dumps(task)]
+    # -P: the current folder, whatever lies in it, is not searched for modules.
+    command = [sys.executable, "-P", "-m", __name__, json.dumps(task)]
     child = subprocess.run(command, capture_output=True, text=True, check=False)
     where = f"{name}, {height}x{width} on {device}"
     if child.returncode:
