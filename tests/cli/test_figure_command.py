@@ -43,6 +43,7 @@ def test_a_figure_with_everything_chosen_and_again(command, files, tmp_path):
     [
         (("--points", "3"), "--points"),
         (("--points", "1.5,2"), "--points"),
+        (("--points", "inf,2"), "--points"),
         (("--points", "3,99"), "no pixel"),
         (("--bands", "green"), "--bands"),
         (("--label", "a", "--label", "b"), "labels"),

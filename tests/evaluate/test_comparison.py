@@ -1,6 +1,7 @@
 """The figure of several cubes, and the record from which a figure is made again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_gmsr.evaluate import (
     error_map,
     load_comparison,
     save_comparison,
+    save_figure,
 )
 from napari_gmsr.image import RGBImage
 from napari_gmsr.io import write_cube
@@ -77,6 +79,20 @@ def test_nothing_overlaps_or_leaves_the_figure(truth, count, with_truth):
     for i, a in enumerate(boxes):
         for b in boxes[i + 1 :]:
             assert a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_dollar_signs_in_names_are_no_formulas(truth, count, tmp_path):
+    name = r"5$ or \frac{1$"
+    cubes = [replace(truth, name=name, data=truth.data * (0.9 + 0.02 * i)) for i in range(count)]
+    figure = Comparison.of(cubes, truth, labels=[f"{name}{i}" for i in range(count)]).draw()
+    save_figure(figure, tmp_path / "figure.svg")  # Matplotlib refuses half a formula
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_a_range_of_errors_that_is_none(truth, limit):
+    with pytest.raises(InputError, match="cannot end at"):
+        Comparison.of(truth, truth, error_max=limit)
 
 
 def test_cubes_of_one_model_are_told_apart_by_their_names(truth):

@@ -112,7 +112,7 @@ def _points(texts: list[str] | None) -> list[tuple[int, int]] | None:
     found = []
     for text in " ".join(texts).split():
         pixel = _numbers(text, "--points", "120,64")
-        if len(pixel) != 2 or any(value != int(value) for value in pixel):
+        if len(pixel) != 2 or not all(value.is_integer() for value in pixel):
             raise InputError(
                 f"this is no pixel: '{text}'", where="--points", fix="Give a row and a column: y,x."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from os.path import commonprefix
 from typing import Self
 
@@ -128,6 +128,12 @@ class Comparison:
             limit = 0.0
         elif error_max is not None:
             limit = float(error_max)
+            if not 0 < limit < inf:
+                raise InputError(
+                    f"the errors' range cannot end at {limit:g}",
+                    where="error_max",
+                    fix="Give a number above 0, or leave it out.",
+                )
         else:
             nm = first.wavelengths_nm
             maps = [error_map(cube, truth, "rmse", nm[band]) for cube in several for band in bands]

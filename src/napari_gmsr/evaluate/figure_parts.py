@@ -117,6 +117,7 @@ def draw_title(figure: Figure, layout: Layout, name: str, detail: str, curves: C
         color=_INK,
         weight="bold",
         va="center",
+        parse_math=False,  # a dollar sign in a name is a dollar sign
     )
     right = MARGIN
     if detail:
@@ -127,7 +128,7 @@ def draw_title(figure: Figure, layout: Layout, name: str, detail: str, curves: C
     if not layout.spectra:
         return
     samples, names = zip(*curves.legend(), strict=True)
-    figure.legend(
+    legend = figure.legend(
         samples,
         names,
         loc="center right",
@@ -141,6 +142,8 @@ def draw_title(figure: Figure, layout: Layout, name: str, detail: str, curves: C
         borderaxespad=0,
         borderpad=0,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def draw_picture(
@@ -265,17 +268,16 @@ def draw_bar(
 
 def name_column(axes: Axes, name: str, nm: float | None = None) -> None:
     """Write a column's name above it, and draw the colour of its band as a line over it."""
-    axes.set_title(name, size=_NORMAL, color=_INK, pad=5)
+    axes.set_title(name, size=_NORMAL, color=_INK, pad=5, parse_math=False)
     if nm is not None:
         _color_line(axes, "top", nm)
 
 
 def name_row(axes: Axes, layout: Layout, name: str, nm: float | None = None) -> None:
     """Write a row's name beside it, and draw the colour of its band as a line."""
+    label = axes.set_ylabel(name, size=_NORMAL, color=_INK, parse_math=False)
     if layout.level_labels:
-        axes.set_ylabel(name, size=_NORMAL, color=_INK, rotation=0, ha="right", va="center")
-    else:
-        axes.set_ylabel(name, size=_NORMAL, color=_INK)
+        label.set(rotation=0, ha="right", va="center")
     if nm is not None:
         _color_line(axes, "left", nm)
 

@@ -242,7 +242,8 @@ def stress_figure(report: StressReport) -> Figure:
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("RMSE (dashed: a good picture)", fontsize=9)
-    figure.suptitle(f"{report.scene}: {report.model} under stress", fontsize=11)
+    title = f"{report.scene}: {report.model} under stress"
+    figure.suptitle(title, fontsize=11, parse_math=False)  # a dollar sign is a dollar sign
     return figure
 
 
