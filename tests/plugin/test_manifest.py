@@ -14,15 +14,15 @@ import napari_gmsr
 ROOT = Path(__file__).parents[2]
 WIDGETS = [
     "Reconstruct",
+    "Batch",
     "Spectra",
-    "Error maps",
     "Colours",
     "Similarity",
+    "Error maps",
     "Trust",
-    "Train",
     "Compare models",
-    "Batch",
     "Figure",
+    "Train",
     "Session",
 ]
 
