@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_gmsr.color import wavelength_to_rgb
@@ -45,6 +45,8 @@ class BandReadout(QWidget):
         # napari's style sheet outranks a font that is set on the label.
         self.wavelength.setStyleSheet("font-size: 20px; font-weight: bold;")
         self.layer_name = QElidingLabel()
+        # Else a long name makes the dock as wide as itself.
+        self.layer_name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         text = QVBoxLayout()
         text.setSpacing(0)
         text.addWidget(self.wavelength)

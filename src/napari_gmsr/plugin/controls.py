@@ -86,6 +86,7 @@ class ScrollingBody(QScrollArea):
 
     def _find_place(self) -> None:
         """Join the docks of this kind in tabs where they would not fit one above another."""
+        self.updateGeometry()  # napari's style sheet has made the controls wider meanwhile
         window, dock = _ancestor(self, QMainWindow), _ancestor(self, QDockWidget)
         if window is None or dock is None or dock.isFloating():
             return

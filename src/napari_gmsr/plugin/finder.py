@@ -107,7 +107,6 @@ class WorstFinder(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for column, button in enumerate((self._worst, self._next, self._band)):
-            button.setMinimumWidth(60)
             grid.addWidget(button, 0, column)
         grid.addWidget(self._found_label, 1, 0, 1, 3)
 
