@@ -138,6 +138,9 @@ def test_interrupted_and_taken_up_it_ends_where_an_unbroken_one_ends(values, tmp
     assert not (folder / "outcomes").exists()
     place = RunFolder.open(folder / "runs" / "gmsr-net--toys--seed0")
     assert 0 < place.status().step < 300
+    # Wherever it began, it goes on where it is asked to.
+    config = json.loads(place.config_file.read_text())
+    place.config_file.write_text(json.dumps({**config, "device": "cuda:7"}))
     # With fewer steps it is another run: that is refused, and nothing is run.
     with pytest.raises(InputError, match="other settings"):
         run(make_study(values), folder)

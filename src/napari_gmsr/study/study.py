@@ -151,8 +151,8 @@ class StudyRun:
         """As its model's."""
         return self.model.kind
 
-    def config(self, device: str = "auto") -> TrainingConfig:
-        """Return the configuration of its training.
+    def config(self) -> TrainingConfig:
+        """Return the configuration of its training, on whichever device.
 
         Raises
         ------
@@ -176,14 +176,11 @@ class StudyRun:
                 **settings,
                 "network_arguments": {**settings["network_arguments"], **model.arguments},
                 **study.budget.of(batch),
-                "name": re.sub(r"[/\\\x00-\x1f]", "-", f"{model.title} on {self.dataset.title}")[
-                    :100
-                ],
+                "name": _NOT_IN_NAMES.sub("-", f"{model.title} on {self.dataset.title}")[:100],
                 "dataset": self.dataset.to_train_on(),
                 "network": model.name,
                 "start_from": model.start_from,
                 "seed": self.seed,
-                "device": device,
             },
         )
 

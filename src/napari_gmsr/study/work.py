@@ -155,7 +155,8 @@ def _weights(
         return _as_told(folder, run)
     # A run goes on with the settings that it began with: only its device may be another one.
     begun = place.config_file.exists()
-    config = place.config() if begun else run.config(device)
+    known = place.config() if begun else run.config()
+    config = known.model_copy(update={"device": device})
 
     def watch(event: Event) -> None:
         if stop():

@@ -72,7 +72,7 @@ def train(
     run
         The run's folder; by default a new one among the user's runs.
     resume
-        Go on from the folder's last state.
+        Go on from the folder's last state; on another device, where ``config`` names another.
     on_event
         Takes every event, which are also written to the folder. Of several processes, only the
         first one's is called.
@@ -122,7 +122,7 @@ def _claim(folder: RunFolder, config: TrainingConfig, resume: bool) -> None:
         RunFolder.create(folder.path, config)
         return
     opened = RunFolder.open(folder.path)
-    if opened.config() != config:
+    if opened.config().model_copy(update={"device": config.device}) != config:
         raise InputError(
             "the run began with another configuration",
             where=folder.path,
