@@ -45,6 +45,20 @@ def test_the_time_of_epochs_follows_from_the_pictures(tmp_path, order, patches):
     assert found["seconds"] == pytest.approx(4 * patches / found["patches_per_s"])
 
 
+@pytest.mark.parametrize(("split", "scenes"), [("recommended", 6), ("paper", 7)])
+def test_the_time_of_epochs_follows_from_the_split(tmp_path, split, scenes):
+    import numpy as np
+
+    from napari_gmsr.cube import SpectralCube
+    from napari_gmsr.io import write_cube
+
+    for name in "abcdefgh":
+        write_cube(SpectralCube(np.full((31, 8, 8), 0.5, np.float32)), tmp_path / f"{name}.npz")
+    data = {"name": "pairs", "folder": tmp_path, "camera": "srgb", "split": split}
+    found = measure(epochs=2, batch=2, order="random", dataset=data)
+    assert found["seconds"] == pytest.approx(2 * scenes / found["patches_per_s"])
+
+
 def test_epochs_of_endless_scenes_have_no_known_time():
     assert measure(epochs=1)["seconds"] is None
 

@@ -169,7 +169,14 @@ def _patches(settings: TrainingConfig) -> float | None:
         return None
     data = settings.dataset
     assert data.folder is not None  # the configuration sees to it
-    dataset = open_dataset(data.name, data.folder, camera=data.camera)
+    dataset = open_dataset(
+        data.name,
+        data.folder,
+        split=data.split,
+        camera=data.camera,
+        illuminant=data.illuminant,
+        encoding=data.encoding,
+    )
     scenes = dataset.select("train")
     if not scenes:
         return None
