@@ -12,7 +12,7 @@ from napari_gmsr.color import srgb_to_linear
 from napari_gmsr.networks import RootPolynomialRegression, WienerEstimation, create
 from napari_gmsr.study.study import StudyRun
 from napari_gmsr.training.config import preset
-from napari_gmsr.training.data import training_patches
+from napari_gmsr.training.data import stated, training_patches
 from napari_gmsr.weights import ModelCard, TrainingData, save_checkpoint
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _BATCHES = 32
 _SAMPLES = 4096
 """Pixels of each batch: 131,072 in all, far more than three or thirteen coefficients need."""
 _RIDGE = 1e-9
-_UNSTATED = {"", "none", "unknown"}
 
 
 def fit_baseline(run: StudyRun, path: Path) -> Path:
@@ -56,8 +55,8 @@ def fit_baseline(run: StudyRun, path: Path) -> Path:
         arguments=arguments,
         wavelengths_nm=tuple(source.wavelengths_nm.tolist()),
         encoding="linear",
-        camera="" if source.camera in _UNSTATED else source.camera,
-        illuminant="" if source.illuminant in _UNSTATED else source.illuminant,
+        camera=stated(source.camera),
+        illuminant=stated(source.illuminant),
         training_data=tuple(
             TrainingData(name=name, licence=licence, use="training")
             for name, licence in source.licences

@@ -13,6 +13,7 @@ import torch
 
 from napari_gmsr.datasets import SimulatedPatches
 from napari_gmsr.training.config import TrainingConfig
+from napari_gmsr.training.data import stated
 from napari_gmsr.weights import ModelCard, TrainingData
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_card", "source_version"]
 
-_UNSTATED = {"", "none", "unknown"}
 _MEASURING = "Measuring: red, green and blue leave most of a spectrum open."
 
 
@@ -56,8 +56,8 @@ def run_card(
     ModelCard
         Name, data with licences, seed, the source's commit or version, what it is not for.
     """
-    camera = "" if source.camera in _UNSTATED else source.camera
-    illuminant = "" if source.illuminant in _UNSTATED else source.illuminant
+    camera = stated(source.camera)
+    illuminant = stated(source.illuminant)
     data = [TrainingData(name=n, licence=licence, use="training") for n, licence in source.licences]
     if start is not None:
         data += [

@@ -28,7 +28,7 @@ from napari_gmsr.training.config import SIMULATED, DatasetSettings, TrainingConf
 if TYPE_CHECKING:
     from napari_gmsr.datasets import CubeCache, Dataset
 
-__all__ = ["Picture", "training_patches", "validation_pictures"]
+__all__ = ["Picture", "stated", "training_patches", "validation_pictures"]
 
 OnProgress = Callable[[int, int, str], None]
 HELD_OUT = 4
@@ -110,8 +110,8 @@ def validation_pictures(
         dataset = open_dataset(
             "pairs",
             settings.validation_folder,
-            camera=None if source.camera in _UNSTATED else source.camera,
-            illuminant=None if source.illuminant in _UNSTATED else source.illuminant,
+            camera=stated(source.camera) or None,
+            illuminant=stated(source.illuminant) or None,
             encoding=source.encoding,
         )
         splits = [s for s in _SPLITS if dataset.select(s)][:1]
@@ -140,6 +140,11 @@ def validation_pictures(
     if not pictures:
         note = "There are no pictures to validate on: the last weights are kept as the best."
     return pictures, note
+
+
+def stated(name: str) -> str:
+    """Return the name of a source's camera or illuminant; empty where it is not known."""
+    return "" if name in _UNSTATED else name
 
 
 def _open(settings: DatasetSettings) -> Dataset:
