@@ -24,6 +24,7 @@ WIDGETS = [
     "Figure",
     "Train",
     "Session",
+    "Tour",
 ]
 
 IN_THE_PALETTE = ["napari-gmsr.open_session", "napari-gmsr.save_session"]

@@ -15,6 +15,7 @@ from napari_gmsr.plugin.layers import LayerCube
 from napari_gmsr.plugin.pins import is_pins_layer
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_gmsr.evaluate import Evaluation
@@ -25,6 +26,7 @@ __all__ = [
     "MapRequest",
     "compute_evaluations",
     "compute_maps",
+    "is_error_map",
     "show_maps",
 ]
 
@@ -207,3 +209,8 @@ def _thinned(cube: LayerCube) -> SpectralCube:
 def _is_finite(cube: SpectralCube, truth: SpectralCube, nm: float) -> bool:
     """Say whether a band can be compared: one lost band is no reason against the others."""
     return bool(np.isfinite(cube.band(nm)).all() and np.isfinite(truth.band(nm)).all())
+
+
+def is_error_map(layer: Layer) -> bool:
+    """Say whether a layer is a map of errors that was made here."""
+    return _MARK in layer.metadata
