@@ -13,6 +13,7 @@ NAME = "napari-gmsr"
 @pytest.mark.gui
 def test_the_steps_are_ticked_off_as_they_are_done(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 800)
     dock, tour = viewer.window.add_plugin_dock_widget(NAME, "Tour")
     qtbot.waitUntil(tour.isVisible)
 
@@ -24,6 +25,9 @@ def test_the_steps_are_ticked_off_as_they_are_done(make_napari_viewer, qtbot):
     assert done() == [True, False, False, False, False]
     for name in ("Reconstruct", "Spectra"):
         assert f"{name} ({NAME})" in viewer.window.dock_widgets
+
+    qtbot.wait(300)  # the docks find their places
+    assert not tour.visibleRegion().isEmpty()
 
     truth = cube_from_layer(cube_layers(viewer.layers)[0])
     viewer.dims.set_point(0, 500)  # there is nothing to slide through yet

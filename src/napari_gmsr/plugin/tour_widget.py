@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDockWidget,
+    QGridLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QWidget,
+)
 
 from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.error_layers import is_error_map
@@ -70,8 +79,18 @@ class TourWidget(QWidget):
 
     def _on_open(self) -> None:
         self._viewer.open_sample("napari-gmsr", "simulated-scene")
+        self._go_below()
         for name in ("Spectra", "Reconstruct"):
             show_widget(self._viewer, name)
+
+    def _go_below(self) -> None:
+        """Take the room below the picture: beside it the other docks would cover this one."""
+        dock: QWidget | None = self
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        window = None if dock is None else dock.parentWidget()
+        if dock is not None and isinstance(window, QMainWindow):
+            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
 
     def _on_layers(self, event: object = None) -> None:
         layers = self._viewer.layers
