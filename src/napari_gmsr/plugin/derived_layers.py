@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["derived_layer", "show_derived"]
+__all__ = ["derived_layer", "is_derived", "show_derived"]
+
+_BEFORE, _AFTER = "napari_gmsr_", "_of"
+"""Around the kind, in the key of the metadata that names the cube."""
 
 
 def derived_layer(layers: Iterable[Layer], cube: Layer, kind: str) -> Image | None:
@@ -30,6 +33,11 @@ def derived_layer(layers: Iterable[Layer], cube: Layer, kind: str) -> Image | No
     """
     mark = _mark(kind)
     return next((one for one in layers if one.metadata.get(mark) == str(cube.unique_id)), None)
+
+
+def is_derived(layer: Layer) -> bool:
+    """Say whether a layer is a picture of a cube, rather than one that the user has brought."""
+    return any(str(key).startswith(_BEFORE) and str(key).endswith(_AFTER) for key in layer.metadata)
 
 
 def show_derived(
@@ -85,4 +93,4 @@ def show_derived(
 
 
 def _mark(kind: str) -> str:
-    return f"napari_gmsr_{kind}_of"
+    return f"{_BEFORE}{kind}{_AFTER}"

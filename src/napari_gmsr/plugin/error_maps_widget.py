@@ -337,8 +337,8 @@ class ErrorMapsWidget(QWidget):
             self._judge([layers[i] for i in kept], truth, request)
         if len(self._map_layers) > max(1, before) and self._grid.isChecked():
             self._side_by_side.show(self._map_layers)
-        where = "all bands" if request.band_nm is None else f"{request.band_nm:.4g} nm"
-        self._say(f"Blue is no error, red is {result.limit:.3g} or more, at {where}.")
+        where = "over all bands" if request.band_nm is None else f"at {request.band_nm:.4g} nm"
+        self._say(f"Blue is no error, red is {result.limit:.3g} or more, {where}.")
 
     def _judge(self, layers: list[Image], truth: Image, request: MapRequest) -> None:
         """Have the maps that are shown searched for what is worst."""

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QHideEvent, QShowEvent
 
 from napari_gmsr.plugin.controls import ElidingComboBox
+from napari_gmsr.plugin.derived_layers import is_derived
 from napari_gmsr.plugin.pictures import picture_layers
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ __all__ = ["PictureComboBox"]
 class PictureComboBox(ElidingComboBox):
     """A choice among the RGB layers of a viewer.
 
-    Until the user chooses, it is the newest. A choice of the user's stays while its layer does.
+    Until the user chooses, it is the newest that is not itself a cube's colours. A choice of the
+    user's stays while its layer does.
 
     Parameters
     ----------
@@ -58,7 +60,8 @@ class PictureComboBox(ElidingComboBox):
         elif self._by_user and before is not None:
             self.setCurrentIndex(self._layers.index(before))
         else:
-            self.setCurrentIndex(len(self._layers) - 1)
+            brought = [layer for layer in self._layers if not is_derived(layer)]
+            self.setCurrentIndex(self._layers.index((brought or self._layers)[-1]))
         self.setEnabled(bool(self._layers))
         self.blockSignals(False)
         # Also where nothing is chosen still: why not may have changed.
