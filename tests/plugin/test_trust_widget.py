@@ -106,6 +106,15 @@ def test_a_map_lies_over_the_cube_that_it_was_asked_of(viewer, widget, qtbot):
         np.testing.assert_allclose(found, reproject(cube, RGB).map, atol=1e-6)
 
 
+def test_the_picture_of_a_cube_stays_while_layers_come(viewer, widget, qtbot):
+    viewer.add_image(RGB[:5], rgb=True, name="another")
+    widget.cube.choose(add_cube(viewer, CUBE))
+    assert widget.picture.layer.name == "scene"
+    click(widget.project)
+    qtbot.waitUntil(lambda: not widget.busy, timeout=WAIT)
+    assert widget.picture.layer.name == "scene"
+
+
 def test_the_exact_correction_is_a_cube_and_says_what_it_gains(viewer, widget, qtbot):
     add_cube(viewer, TRUTH)
     assert widget.truth.layer.name == "scene truth"

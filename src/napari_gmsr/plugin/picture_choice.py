@@ -38,6 +38,7 @@ class PictureComboBox(ElidingComboBox):
         self._viewer = viewer
         self._layers: list[Image] = []
         self._by_user = False
+        self._suggested = ""
         self.activated.connect(self._on_activated)
         self.refresh()
 
@@ -46,6 +47,12 @@ class PictureComboBox(ElidingComboBox):
         """The chosen layer; ``None`` where there is none."""
         index = self.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    def suggest(self, name: str) -> None:
+        """Take the layer of this name, where there is one, until the user chooses another."""
+        if self.findText(name) >= 0:
+            self._suggested, self._by_user = name, False
+            self.refresh()
 
     def refresh(self, event: object = None) -> None:
         """Offer the RGB layers that the viewer holds now."""
@@ -60,8 +67,9 @@ class PictureComboBox(ElidingComboBox):
         elif self._by_user and before is not None:
             self.setCurrentIndex(self._layers.index(before))
         else:
+            named = [layer for layer in self._layers if layer.name == self._suggested]
             brought = [layer for layer in self._layers if not is_derived(layer)]
-            self.setCurrentIndex(self._layers.index((brought or self._layers)[-1]))
+            self.setCurrentIndex(self._layers.index((named or brought or self._layers)[-1]))
         self.setEnabled(bool(self._layers))
         self.blockSignals(False)
         # Also where nothing is chosen still: why not may have changed.

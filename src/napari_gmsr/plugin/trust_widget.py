@@ -163,10 +163,7 @@ class TrustWidget(QWidget):
         """Suggest the picture, the camera and the truth that belong to a cube."""
         cube, card = self.cube.layer, self._card()
         if cube is not None:
-            name = cube.metadata.get("provenance", {}).get("picture", "")
-            index = self.picture.findText(name)
-            if name and index >= 0:
-                self.picture.setCurrentIndex(index)
+            self.picture.suggest(cube.metadata.get("provenance", {}).get("picture", ""))
         if card is not None and card.camera:
             self.camera.choose(card.camera, card.illuminant or None)
         elif cube is not None and "camera" in cube.metadata.get("provenance", {}):
