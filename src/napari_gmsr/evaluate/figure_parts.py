@@ -299,7 +299,11 @@ def _style_spectrum(axes: Axes, nm: npt.NDArray[np.float64], *, label: bool) -> 
     axes.tick_params(labelsize=_SMALL, colors=_INK, length=0, pad=2)
     axes.tick_params(axis="x", labelbottom=label, pad=7)
     ends = _ends(nm)
-    strip = axes.inset_axes((0, -0.055, 1, 0.035))
+    # The strip lies between the axis and its labels, which are points away, however tall the axes.
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    point = 1 / (72 * axes.get_position().height * figure.get_figheight())
+    strip = axes.inset_axes((0, -6 * point, 1, 4 * point))
     strip.imshow(
         wavelength_to_rgb(np.linspace(*ends, 256))[None], aspect="auto", extent=(*ends, 0, 1)
     )
