@@ -111,6 +111,7 @@ def test_exposure_is_a_factor_on_light_and_finds_the_highlights():
     assert automatic == pytest.approx(100, rel=1e-3)
     np.testing.assert_array_equal(true_color(dim, exposure=100), true_color(dim, exposure="auto"))
     assert auto_exposure(np.zeros((31, 2, 2)), display_matrix(WAVELENGTHS_NM)) == 1
+    assert not true_color(dim, exposure=0).any()
 
 
 def test_a_lost_band_is_bridged_and_a_lost_pixel_black():

@@ -56,6 +56,11 @@ def test_clipped_pixels_are_counted():
     assert reproject(cube, RGBImage(data, "linear")).clipped == pytest.approx(6 / 20)
 
 
+def test_all_of_it_is_100_percent():
+    black = np.zeros((*TRUTH.shape[1:], 3))
+    assert "100 % of the pixels are clipped" in reproject(TRUTH, black).to_text()
+
+
 def test_pixels_without_a_number_are_left_out():
     holed = TRUTH.data.copy()
     holed[3, 0, 0] = np.nan

@@ -138,7 +138,9 @@ def display_picture(
     _, height, width = data.shape
     levels = np.ascontiguousarray(matrix[first:last].T * (exposure * (_LEVELS - 1)), np.float32)
     used = np.flatnonzero(levels.any(axis=0))
-    picture = np.empty((height, width, 3), dtype=np.uint8)
+    picture = np.zeros((height, width, 3), dtype=np.uint8)
+    if not used.size:
+        return picture
     table = _srgb_table()
     for begin, end in _blocks(data, last - first):
         block = np.asarray(data[first:last, begin:end], dtype=np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_gmsr.errors import InputError
 from napari_gmsr.image import Encoding, RGBImage
 
-__all__ = ["XYZ_TO_SRGB", "linear_to_srgb", "match_encoding", "srgb_to_linear"]
+__all__ = ["XYZ_TO_SRGB", "linear_to_srgb", "match_encoding", "percent", "srgb_to_linear"]
 
 XYZ_TO_SRGB = np.array(
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
@@ -104,9 +104,9 @@ def match_encoding(rgb: RGBImage, encoding: Encoding) -> tuple[RGBImage, list[st
     changes: list[str] = []
     low, high = float(data.min()), float(data.max())
     if low < 0 or high > 1:
-        share = 100 * np.mean((data < 0) | (data > 1))
+        share = percent(float(np.mean((data < 0) | (data > 1))))
         changes.append(
-            f"{share:.2g} % of the samples lay outside [0, 1] (from {low:.4g} to {high:.4g}) "
+            f"{share} of the samples lay outside [0, 1] (from {low:.4g} to {high:.4g}) "
             "and were clipped; if that is not meant, divide the picture by its full scale first."
         )
         data = np.clip(data, 0.0, 1.0)
@@ -131,3 +131,8 @@ def _floating(array: npt.ArrayLike) -> tuple[npt.NDArray[Any], type[np.floating[
     if values.dtype == np.float32:
         return values, np.float32
     return values.astype(np.float64), np.float64
+
+
+def percent(share: float) -> str:
+    """Return a share in percent for people, with two digits: ``17 %``."""
+    return f"{float(f'{100 * share:.2g}'):g} %"  # 100 is no 1e+02

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gmsr.color import CameraResponse, rendering_matrix
+from napari_gmsr.color.encoding import percent
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.image import RGBImage
 from napari_gmsr.trust.reprojection import linear_picture, row_blocks
@@ -142,5 +143,5 @@ def _sentence(corrected: npt.NDArray[np.float32]) -> str:
     outside = float(np.mean((corrected < 0) | (corrected > 1)))
     return (
         "The smallest change was added to each spectrum that makes the re-projection exact; "
-        f"{100 * outside:.2g} % of the values lie outside [0, 1]."
+        f"{percent(outside)} of the values lie outside [0, 1]."
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gmsr.color import linear_to_srgb, rendering_matrix, srgb_to_linear
+from napari_gmsr.color.encoding import percent
 from napari_gmsr.errors import InputError
 from napari_gmsr.image import RGBImage, as_rgb_image
 from napari_gmsr.trust.picture_signs import (
@@ -150,10 +151,10 @@ def _middle(data: Floats) -> Floats:
 def _range(look: _Look) -> Iterator[Finding]:
     low, high = float(look.data.min()), float(look.data.max())
     if low < 0 or high > 1:
-        share = 100 * float(np.mean((look.data < 0) | (look.data > 1)))
+        share = float(np.mean((look.data < 0) | (look.data > 1)))
         yield Finding(
             "range",
-            f"{share:.2g} % of the samples lie outside [0, 1], from {low:.4g} to {high:.4g}",
+            f"{percent(share)} of the samples lie outside [0, 1], from {low:.4g} to {high:.4g}",
             "divide the picture by its full scale, else they are clipped",
         )
 
@@ -206,14 +207,14 @@ def _clipping(look: _Look) -> Iterator[Finding]:
     if lights > _CLIPPED_LIGHTS:
         yield Finding(
             "clipping",
-            f"{100 * lights:.2g} % of the pixels have a channel at full scale",
+            f"{percent(lights)} of the pixels have a channel at full scale",
             "expose less or develop the raw file darker; there the spectrum is a guess",
         )
     shadows = float((look.within <= 0).any(axis=2).mean())
     if shadows > _CLIPPED_SHADOWS:
         yield Finding(
             "clipping",
-            f"{100 * shadows:.2g} % of the pixels have a channel at 0, in crushed shadows or "
+            f"{percent(shadows)} of the pixels have a channel at 0, in crushed shadows or "
             "colours outside the picture's gamut",
             "lift the shadows or develop with a wider gamut; there the spectrum is a guess",
         )

@@ -15,6 +15,7 @@ from napari_gmsr.color import (
     match_encoding,
     render_rgb,
 )
+from napari_gmsr.color.encoding import percent
 from napari_gmsr.cube import SpectralCube
 from napari_gmsr.errors import InputError
 from napari_gmsr.image import Encoding, RGBImage, as_rgb_image
@@ -60,7 +61,7 @@ class Reprojection:
         return (
             f"Re-projection: RMSE {self.rmse:.4f} in linear light, "
             f"{self.rmse_encoded:.4f} ({255 * self.rmse_encoded:.1f} of 255) in sRGB; "
-            f"{100 * self.clipped:.2g} % of the pixels are clipped."
+            f"{percent(self.clipped)} of the pixels are clipped."
         )
 
 
