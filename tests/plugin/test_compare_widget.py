@@ -143,6 +143,11 @@ def test_it_says_what_is_missing(viewer, executor, qtbot):
     for button in (widget.pair.flicker, widget.pair.subtract):
         button.click()
         assert "two different cubes are needed" in str(notification_manager.records[-1].message)
+    fields = (widget.picture, widget.truth, widget.pair.first)
+    qtbot.waitUntil(
+        lambda: len({field.mapTo(widget, field.rect().topLeft()).x() for field in fields}) == 1,
+        timeout=30_000,
+    )
     assert isinstance(widget, KeepsSettings)
     for kind in (QComboBox, QAbstractButton, QListWidget):
         for control in widget.findChildren(kind):

@@ -38,6 +38,7 @@ class PairBox(QWidget):
         self.second = CubeComboBox(viewer)
         self.flicker = QPushButton(f"&Flicker ({_KEY})")
         self.subtract = QPushButton("&Difference")
+        self.form = QFormLayout(self)
         self._lay_out()
         self.first.chosen.connect(self.end)
         self.second.chosen.connect(self.end)
@@ -92,7 +93,7 @@ class PairBox(QWidget):
             "A layer with the first cube minus the second at the slider's band: red where the "
             "first is brighter, blue where the second; one symmetric scale for all bands."
         )
-        form = QFormLayout(self)
+        form = self.form
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("First cu&be", self.first)

@@ -23,7 +23,7 @@ from napari_gmsr.plugin.compare_models import ModelChoice
 from napari_gmsr.plugin.compare_pair_box import PairBox
 from napari_gmsr.plugin.compare_report import ReportButton
 from napari_gmsr.plugin.compare_table import CompareTable
-from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody
+from napari_gmsr.plugin.controls import ElidingComboBox, ScrollingBody, align_labels
 from napari_gmsr.plugin.error_layers import compute_evaluations
 from napari_gmsr.plugin.error_maps_widget import ErrorMapsWidget
 from napari_gmsr.plugin.latest import LatestWorker
@@ -148,6 +148,7 @@ class CompareWidget(QWidget):
         """Pick up a comparison under way, and follow the layers."""
         super().showEvent(event)
         self._viewer.layers.events.removed.connect(self._on_removed)
+        align_labels(self._forms)  # in the window's font
         if self.controller.running:
             self._update()
         else:
@@ -337,6 +338,7 @@ class CompareWidget(QWidget):
         judged.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         judged.addRow("&Truth", self.truth)
         judged.addRow("Metr&ics", self.metrics)
+        self._forms = (form, judged, self.pair.form)
         self.setMinimumWidth(_WIDTH)
         rows = ScrollingBody(self).rows
         rows.addLayout(form)
