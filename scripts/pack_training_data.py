@@ -7,8 +7,8 @@ render the pictures that they ask for.
 
     apt-get download lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds
     for package in *.deb; do dpkg-deb -x $package extracted; done
-    python scripts/pack_training_data.py --photographs extracted/usr/share/backgrounds --out .carry
-    python scripts/pack_training_data.py --out .carry --parts validation  # that part alone, anew
+    python scripts/pack_training_data.py --photographs extracted/usr/share/backgrounds --out training-data
+    python scripts/pack_training_data.py --out training-data --parts validation  # that part alone, anew
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--photographs", type=Path, default=Path("/usr/share/backgrounds"))
-    parser.add_argument("--out", type=Path, default=Path(".carry"))
+    parser.add_argument("--out", type=Path, default=Path("training-data"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

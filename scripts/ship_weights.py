@@ -1,6 +1,6 @@
 """Turn a training run into a shipped checkpoint: weights, model card, figures on the real scenes.
 
-    python scripts/ship_weights.py RUN TARGET [--data .carry] [--shared ../shared/data]
+    python scripts/ship_weights.py RUN TARGET [--data training-data] [--shared ../shared/data]
 
 RUN is a run's folder, TARGET `photo` or `ntire2020-clean`; --data is what the run was trained from,
 as `scripts/pack_training_data.py` made it.
@@ -91,7 +91,7 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("--data", type=Path, default=Path(".carry"))
+    parser.add_argument("--data", type=Path, default=Path("training-data"))
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     given = parser.parse_args()

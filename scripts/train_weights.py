@@ -1,7 +1,7 @@
 """Train what is shipped: every target with several seeds, measured on the real scenes, one chosen.
 
-    python scripts/pack_training_data.py --photographs ... --out .carry
-    python scripts/train_weights.py --data .carry --out runs/weights [--minutes 30] [--ship]
+    python scripts/pack_training_data.py --photographs ... --out training-data
+    python scripts/train_weights.py --data training-data --out runs/weights [--minutes 30] [--ship]
 
 Each run is an ordinary training run of the recommended preset on simulated scenes, in its folder
 under --out; one that is there already is taken as it is or gone on with, so that the command can be
@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path(".carry"))
+    parser.add_argument("--data", type=Path, default=Path("training-data"))
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True, help="where the runs' folders lie")
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))

@@ -145,8 +145,12 @@ def test_the_png_itself_says_where_it_comes_from(saved):
     _, figure, _ = saved
     with Image.open(figure) as png:
         assert png.text["Software"].startswith("napari-gmsr ")
-        said = json.loads(png.text["Description"])
+        text = png.text["Description"]
+    said = json.loads(text)
     assert said["cubes"][0]["provenance"]["checkpoint_sha256"] == "0" * 64
+    assert [cube["file"] for cube in said["cubes"]] == ["0.npz", "1.npz"]
+    assert said["truth"]["file"] == "truth.mat"
+    assert str(figure.parent) not in text  # a picture is shared: it names no folder of its maker's
 
 
 def test_a_figure_is_made_again_from_its_record_also_where_all_has_moved(saved, tmp_path):

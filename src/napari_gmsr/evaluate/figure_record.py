@@ -128,14 +128,26 @@ def save_comparison(
     beside = path.with_name(f"{path.name}.json")
     check_outputs([path, beside], overwrite=overwrite)
     record = _record(comparison, path, files or ComparisonFiles()).model_dump(mode="json")
-    numbers = {"curves", "wavelengths_nm"}
-    short = {key: value for key, value in record.items() if key not in numbers}
-    save_figure(
-        comparison.draw(), path, overwrite=overwrite, description=json.dumps(short, sort_keys=True)
-    )
+    description = json.dumps(_for_the_picture(record), sort_keys=True)
+    save_figure(comparison.draw(), path, overwrite=overwrite, description=description)
     with atomic_output(beside, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return path, beside
+
+
+def _for_the_picture(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a picture tells of itself: it travels alone, so no numbers and no folders."""
+    sources = [*record["cubes"], record["truth"], record["picture"]]
+    names = [
+        None if source is None or source["file"] is None else Path(source["file"]["path"]).name
+        for source in sources
+    ]
+    told = [
+        None if source is None else {**source, "file": name}
+        for source, name in zip(sources, names, strict=True)
+    ]
+    kept = {key: record[key] for key in record if key not in {"curves", "wavelengths_nm"}}
+    return {**kept, "cubes": told[:-2], "truth": told[-2], "picture": told[-1]}
 
 
 def load_comparison(path: str | Path) -> tuple[Comparison, ComparisonFiles]:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_gmsr.color.encoding import percent
 from napari_gmsr.errors import GMSRError
 from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.derived_layers import derived_layer, show_derived
@@ -213,8 +214,8 @@ class SimilarityWidget(QWidget):
             colormap=_like_is_light(),
             contrast_limits=(0, scale),
         )
-        share = 100 * float(np.mean(angles <= scale))
-        self._say(f"{share:.2g} % of the pixels lie within {scale:g}° of y {y}, x {x}.")
+        share = percent(float(np.mean(angles <= scale)))
+        self._say(f"{share} of the pixels lie within {scale:g}° of y {y}, x {x}.")
 
     def _on_failed(self, error: GMSRError) -> None:
         self._say(str(error))
