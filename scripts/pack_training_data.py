@@ -7,8 +7,8 @@ render the pictures that they ask for.
 
     apt-get download lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds
     for package in *.deb; do dpkg-deb -x $package extracted; done
-    python scripts/pack_training_data.py --photographs extracted/usr/share/backgrounds --out training-data
-    python scripts/pack_training_data.py --out training-data --parts validation  # that part alone, anew
+    python scripts/pack_training_data.py --photographs extracted/usr/share/backgrounds
+    python scripts/pack_training_data.py --parts validation  # that part alone, anew
 """
 
 from __future__ import annotations
