@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # napari's settings of nobody: a user's own do not count, and are not written to.
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+
+# A shell that starts the tests in the background lets them ignore Ctrl+C; some of them press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -233,6 +234,30 @@ def test_a_child_that_is_killed_is_marked_and_goes_on_when_asked(values, tmp_pat
     assert next(event for event in told if isinstance(event, RunBegan)).resumed
     assert isinstance(told[-1], RunStopped)
     assert RunFolder(folder / "runs" / key).status().state == "stopped"
+
+
+def test_a_listener_that_fails_leaves_no_child_behind(values, tmp_path):
+    values = copy.deepcopy(values)
+    values["models"], values["seeds"] = values["models"][:1], [0]
+    values["budget"] = {"steps": 100000}
+    children = []
+
+    def fail(event):
+        if isinstance(event, RunTraining):
+            children.extend(psutil.Process().children())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(make_study(values), tmp_path / "left", perform=perform_in_child, on_event=fail)
+    assert children
+    assert not any("napari_gmsr.study.worker" in command for command in map(command_of, children))
+
+
+def command_of(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_a_child_whose_study_has_died_is_not_stopped_by_what_it_tells():

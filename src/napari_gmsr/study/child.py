@@ -95,10 +95,15 @@ def perform_in_child(
     # What the user asks for is passed on from beside, as this thread waits for the child's lines.
     watch = threading.Thread(target=_watch, args=(child, stop), daemon=True)
     watch.start()
-    with child.stdout as lines:
-        for line in lines:
-            _pass_on(line, run.key, tell)
-    watch.join()
+    try:
+        with child.stdout as lines:
+            for line in lines:
+                _pass_on(line, run.key, tell)
+    except BaseException:
+        child.kill()  # who was told has failed: nobody waits for the child any more
+        raise
+    finally:
+        watch.join()
     code = child.returncode
     outcome = folder.outcome(run)
     if outcome is None and (code == STOPPED or stop.asked):
