@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 NOBODY = 65534
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -14,6 +15,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # napari's settings of nobody: a user's own do not count, and are not written to.
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+
+# A property holds however busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell that starts the tests in the background lets them ignore Ctrl+C; some of them press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

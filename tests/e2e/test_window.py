@@ -296,7 +296,8 @@ def test_a_run_outlives_its_dock_and_ends_with_its_window(window):
     gc.disable()  # closing is enough: it must not wait for Python to collect the window
     try:
         viewer.close()
-        window.wait(run.job.is_cancelled)
+        window.wait(lambda: run.job.is_cancelled() or run.job.end)
+        assert run.job.is_cancelled(), run.job.end
     finally:
         gc.enable()
 

@@ -276,12 +276,13 @@ def test_of_a_pyramid_the_full_resolution_is_taken(widget, viewer, executor):
     assert executor.picture().shape == (32, 48)
 
 
-def test_a_lazy_layer_is_computed_in_the_jobs_thread(widget, viewer, executor):
+def test_a_lazy_layer_is_computed_in_the_jobs_thread(widget, viewer, executor, qtbot):
     import dask.array as da
 
     computed = []
     lazy = da.from_array(RGB).map_blocks(lambda block: computed.append(1) or block, dtype="uint8")
     viewer.add_image(lazy, name="lazy", rgb=True)
+    qtbot.waitUntil(lambda: not widget.findings.busy, timeout=60_000)
     computed.clear()
     widget.run.click()
     assert computed == []

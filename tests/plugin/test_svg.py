@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 
 from napari_gmsr.cube import WAVELENGTHS_NM
 from napari_gmsr.plugin.spectra_plot import SpectraPlot
-from napari_gmsr.plugin.spectrum import PixelSpectrum
+from napari_gmsr.plugin.spectrum import Curve, PixelSpectrum
 from napari_gmsr.plugin.svg import bake_transforms
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">
@@ -38,7 +38,17 @@ def test_a_saved_curve_lies_on_the_page_and_keeps_its_width(qtbot, tmp_path):
     plot.resize(300, 340)
     plot.set_range(400, 700)
     response = np.linspace(0.1, 0.9, 31, dtype=np.float32)
-    plot.draw_pins([PixelSpectrum("cube", 1, 2, "#f28e2b", WAVELENGTHS_NM, response)])
+    curve = Curve(response)
+    pinned = PixelSpectrum(
+        cube="cube",
+        color="#f28e2b",
+        wavelengths_nm=WAVELENGTHS_NM,
+        measured=curve,
+        shown=curve,
+        y=1,
+        x=2,
+    )
+    plot.draw([pinned])
     with qtbot.waitExposed(plot):
         plot.show()
     qtbot.wait(50)

@@ -92,6 +92,7 @@ def test_broken_off_before_anything_was_saved_it_begins_anew(
     with pytest.raises(KeyboardInterrupt):
         train(small(), run=folder.path, on_event=break_off)
     assert not folder.last_file.exists()
+    time.sleep(1.1)  # TensorBoard orders its files by the second
     train(small(), run=folder.path, resume=True)
     assert_same_state(unbroken, folder.path)
     void = [e.step for e in folder.events() if isinstance(e, ev.Resumed)]

@@ -126,7 +126,7 @@ def save_comparison(
     """
     path = Path(path)
     beside = path.with_name(f"{path.name}.json")
-    check_outputs([path, beside], overwrite=overwrite)
+    check_outputs([beside, path], overwrite=overwrite)
     record = _record(comparison, path, files or ComparisonFiles()).model_dump(mode="json")
     description = json.dumps(_for_the_picture(record), sort_keys=True)
     save_figure(comparison.draw(), path, overwrite=overwrite, description=description)

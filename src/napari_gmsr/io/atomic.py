@@ -92,6 +92,8 @@ def atomic_outputs(
 def check_outputs(paths: Sequence[str | Path], *, overwrite: bool = False) -> None:
     """Raise what `atomic_outputs` would raise before its block; writes nothing.
 
+    Of a folder that may not be written to, the last name is told: it is the one that was asked for.
+
     Raises
     ------
     OutputError
