@@ -134,3 +134,8 @@ def test_a_run_at_work_and_other_folders_are_not_removed(make, tmp_path):
     with pytest.raises(InputError):
         remove_run(tmp_path / "mine")
     assert (tmp_path / "mine").exists()
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_no_runs(plain_user_folder):
+    plain_user_folder.chmod(0)
+    assert list_runs(plain_user_folder) == ()

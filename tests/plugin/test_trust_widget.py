@@ -254,6 +254,15 @@ def test_cubes_of_other_kinds_are_told_about(viewer, widget, qtbot):
     assert "RMSE" in widget.state.text()
 
 
+@pytest.mark.parametrize("told", ["by hand", {"picture": 3, "camera": ["a", "b"]}])
+def test_others_provenance_does_no_harm(viewer, widget, told):
+    layer = viewer.layers["scene [photo]"]
+    viewer.layers.remove(layer)
+    layer.metadata["provenance"] = told
+    viewer.add_layer(layer)
+    assert widget.cube.layer is layer
+
+
 def test_settings_come_back(viewer, widget):
     widget.smooth.setChecked(True)
     widget.spread.widened.setChecked(False)

@@ -98,9 +98,10 @@ def list_runs(root: str | Path | None = None) -> tuple[RunSummary, ...]:
         not.
     """
     root = default_root() if root is None else Path(root)
-    if not root.is_dir():
+    try:
+        folders = [file.parent for file in root.glob("*/run.json")]
+    except PermissionError:  # whoever may not look into the folder has no runs there
         return ()
-    folders = (file.parent for file in root.glob("*/run.json"))
     found = [summarise(path) for path in folders if not path.name.startswith(".")]
     return tuple(sorted(found, key=lambda run: (run.started, run.name), reverse=True))
 

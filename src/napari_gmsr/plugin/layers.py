@@ -260,7 +260,13 @@ def layer_cube(layer: Layer) -> LayerCube:
         Where the layer is no cube.
     """
     nm = layer_wavelengths(layer)
-    return LayerCube(layer_array(layer), nm, layer.name, layer.metadata.get("provenance", {}))
+    return LayerCube(layer_array(layer), nm, layer.name, layer_provenance(layer))
+
+
+def layer_provenance(layer: Layer) -> Mapping[str, Any]:
+    """Return a cube's provenance; empty where the layer has none, or somebody else's."""
+    told = layer.metadata.get("provenance")
+    return told if isinstance(told, Mapping) else {}
 
 
 def layer_size(layer: Layer) -> tuple[int, int]:

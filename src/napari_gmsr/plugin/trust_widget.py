@@ -23,7 +23,7 @@ from napari_gmsr.jobs import Executor
 from napari_gmsr.plugin.controls import ScrollingBody
 from napari_gmsr.plugin.latest import LatestWorker
 from napari_gmsr.plugin.layer_choice import CubeComboBox
-from napari_gmsr.plugin.layers import is_comparable, layer_cube
+from napari_gmsr.plugin.layers import is_comparable, layer_cube, layer_provenance
 from napari_gmsr.plugin.picture_choice import PictureComboBox
 from napari_gmsr.plugin.pictures import picture_of_layer
 from napari_gmsr.plugin.settings import read_controls, write_controls
@@ -134,8 +134,7 @@ class TrustWidget(QWidget):
     def _card(self) -> ModelCard | None:
         """Return the card of the checkpoint that the cube was made with, where it has a name."""
         cube = self.cube.layer
-        made_with = {} if cube is None else cube.metadata.get("provenance", {})
-        return self._cards.get(made_with.get("model", ""))
+        return None if cube is None else self._cards.get(str(layer_provenance(cube).get("model")))
 
     def _float_encoding(self) -> Encoding:
         """Return what the floats of a float layer mean: what the checkpoint took them for."""
@@ -162,12 +161,12 @@ class TrustWidget(QWidget):
     def _on_cube(self) -> None:
         """Suggest the picture, the camera and the truth that belong to a cube."""
         cube, card = self.cube.layer, self._card()
+        told = {} if cube is None else layer_provenance(cube)
         if cube is not None:
-            self.picture.suggest(cube.metadata.get("provenance", {}).get("picture", ""))
+            self.picture.suggest(str(told.get("picture", "")))
         if card is not None and card.camera:
             self.camera.choose(card.camera, card.illuminant or None)
-        elif cube is not None and "camera" in cube.metadata.get("provenance", {}):
-            told = cube.metadata["provenance"]  # a simulated scene
+        elif isinstance(told.get("camera"), str):  # a simulated scene
             self.camera.choose(told["camera"], told.get("illuminant"))
         self.truth.refresh()
         self._update_buttons()
