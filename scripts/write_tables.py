@@ -93,17 +93,23 @@ def scenes(name: str, camera: str) -> str:
 def cpu_engine() -> str:
     """Time and memory of the CPU engine."""
     results = read("cpu_engine")
+    measured = [
+        (one.get("network", "GMSR-Net"), one)
+        for size in results["sizes"]
+        for one in (size, *([size["against"]] if "against" in size else []))
+    ]
     rows = [
         [
             f"{size['height']} x {size['width']}",
+            {"mstpp": "MST++"}.get(network, network),
             f"{size['wall_s']['median']:.2f} s",
             f"{size['processor_s']['median']:.2f} s",
             f"{size['wall_ns_per_pixel'] / 1000:.2f} µs",
             f"{size['memory_growth_gib']:.2f} GiB",
         ]
-        for size in results["sizes"]
+        for network, size in measured
     ]
-    head = ["picture", "time (median)", "processor time", "time a pixel", "memory"]
+    head = ["picture", "network", "time (median)", "processor time", "time a pixel", "memory"]
     device = f"{results['processor']}, {results['cores']} cores"
     return table(head, rows) + source("cpu_engine", device, results)
 
@@ -190,18 +196,45 @@ def engines() -> str:
 def looking() -> str:
     """Write the times from a person's events to what the window has painted."""
     results = read("looking")
-    times, wanted = results["times_ms"], results["previews_a_second_wanted"]
+    wanted = results["previews_a_second_wanted"]
+    rates = [f"{rate:.0f} a second" for rate in results["previews_a_second"].values()]
+    previews = (
+        f"\nPreviews under a mouse that never rests: {rates[0]} of one cube, {rates[1]} of four; "
+        f"aim {wanted}.\n"
+    )
+    return window_times(results) + previews + window_source("looking", results)
+
+
+def maps() -> str:
+    """Write the times from a hand's move to the pictures that follow it."""
+    results = read("maps")
+    return window_times(results) + window_source("maps", results)
+
+
+def band_step() -> str:
+    """Write what a training in its process costs a step to the next band."""
+    results = read("band_step")
+    median, p90 = results["median_ms"], results["p90_ms"]
+    rows = [[what, f"{median[what]:.0f} ms", f"{p90[what]:.0f} ms"] for what in median]
+    ratio = f"\nThe medians' ratio is {results['ratio']:.2f}; bar {results['limit_ratio']:g}.\n"
+    head = ["beside the window", "median", "90 % within"]
+    return table(head, rows) + ratio + window_source("band_step", results)
+
+
+def window_times(results: dict[str, Any]) -> str:
+    """Write the times in a window."""
     head = ["from", "median", "95 % within", "slowest", "aim"]
     keys = ("median", "percentile_95", "slowest", "limit")
-    rows = [[what, *(f"{row[key]:.0f} ms" for key in keys)] for what, row in times.items()]
-    rates = [f"{rate:.0f} a second" for rate in results["previews_a_second"].values()]
-    load = f"load average {results['load_average']} on {results['cpus']} processors"
-    return (
-        table(head, rows)
-        + f"\nPreviews under a mouse that never rests: {rates[0]} of one cube, {rates[1]} of four; "
-        + f"aim {wanted}.\n"
-        + source("looking", f"{results['device']}, {load}", results)
+    rows = (
+        [what, *(f"{row[key]:.0f} ms" for key in keys)] for what, row in results["times_ms"].items()
     )
+    return table(head, rows)
+
+
+def window_source(name: str, results: dict[str, Any]) -> str:
+    """Write where times in a window come from."""
+    load = f"load average {results['load_average']} on {results['cpus']} processors"
+    return source(name, f"{results['device']}, {load}", results)
 
 
 # What Tables I and III print: parameters in M, "FLOPs" in G.
@@ -301,6 +334,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "gpu-profile": gpu_profile,
     "looking": looking,
+    "maps": maps,
+    "band-step": band_step,
     "cost": lambda: cost(ablations=False),
     "cost-of-configurations": lambda: cost(ablations=True),
 }
